@@ -1,0 +1,23 @@
+"""Build networks as in Keras, open those that Keras saved, and export them to ONNX; no framework needed.
+
+`import builder as keras` is the idea: names that Keras has are Keras's.
+"""
+
+from builder import activations, errors, initializers, layers, models, ops
+from builder.layers import Input, Layer
+from builder.models import Functional, Model, Sequential, load_model
+
+__all__ = [
+    "Functional",
+    "Input",
+    "Layer",
+    "Model",
+    "Sequential",
+    "activations",
+    "errors",
+    "initializers",
+    "layers",
+    "load_model",
+    "models",
+    "ops",
+]

@@ -1,0 +1,128 @@
+"""Keras's activation functions by name: a closed table, so that a file can name a function but never bring one."""
+
+from collections.abc import Callable
+from typing import Any
+
+from builder import ops
+from builder.errors import NetworkError
+from builder.ops import (
+    celu,
+    elu,
+    exp,
+    hard_shrink,
+    hard_sigmoid,
+    hard_silu,
+    hard_tanh,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    soft_shrink,
+    softmax,
+    softplus,
+    softsign,
+    squareplus,
+    tanh,
+    tanh_shrink,
+    threshold,
+)
+from builder.ops.symbolic import KerasTensor, TensorLike, converted, emit, operation
+
+__all__ = ["ACTIVATIONS", "Activation", "deserialize", "gelu", "get", "linear", "mish", "relu", "serialize"]
+
+Activation = Callable[..., Any]
+
+
+def linear(x: TensorLike) -> TensorLike:
+    """`x`."""
+    return x
+
+
+@operation
+def relu(x: TensorLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> KerasTensor:
+    """`x`, at most `max_value`; below `threshold` it is `negative_slope * (x - threshold)`.
+
+    Raises NetworkError for a negative `max_value` or `negative_slope`.
+    """
+    if max_value is not None and max_value < 0:
+        raise NetworkError(f"max_value of a ReLU layer cannot be a negative value. Received: {max_value}")
+    if negative_slope < 0:
+        raise NetworkError(f"negative_slope of a ReLU layer cannot be a negative value. Received: {negative_slope}")
+    if threshold == 0:
+        rectified = ops.leaky_relu(x, negative_slope) if negative_slope else ops.relu(x)
+    else:
+        below = ops.multiply(ops.subtract(x, float(threshold)), float(negative_slope))
+        limit = converted(float(threshold), below.dtype)
+        rectified = emit("Where", emit("GreaterOrEqual", x, limit), x, below)
+    return rectified if max_value is None else ops.minimum(rectified, float(max_value))
+
+
+@operation
+def gelu(x: TensorLike, approximate: bool = False) -> KerasTensor:
+    """`x` times the normal distribution's cumulative function; exact unless told otherwise, unlike `ops.gelu`."""
+    return ops.gelu(x, approximate)
+
+
+@operation
+def mish(x: TensorLike) -> KerasTensor:
+    """`x * tanh(softplus(x))` (ONNX Mish)."""
+    return emit("Mish", x)
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "celu": celu,
+    "elu": elu,
+    "exponential": exp,
+    "gelu": gelu,
+    "hard_shrink": hard_shrink,
+    "hard_sigmoid": hard_sigmoid,
+    "hard_silu": hard_silu,
+    "hard_swish": hard_silu,
+    "hard_tanh": hard_tanh,
+    "leaky_relu": leaky_relu,
+    "linear": linear,
+    "log_sigmoid": log_sigmoid,
+    "log_softmax": log_softmax,
+    "mish": mish,
+    "relu": relu,
+    "relu6": relu6,
+    "selu": selu,
+    "sigmoid": sigmoid,
+    "silu": silu,
+    "soft_shrink": soft_shrink,
+    "softmax": softmax,
+    "softplus": softplus,
+    "softsign": softsign,
+    "squareplus": squareplus,
+    "swish": silu,
+    "tanh": tanh,
+    "tanh_shrink": tanh_shrink,
+    "threshold": threshold,
+}
+_NAMES = {function: name for name, function in reversed(ACTIVATIONS.items())}
+
+
+def get(identifier: Any) -> Activation:
+    """The function for a name, None (linear), a saved config or a function. Raises NetworkError for any other."""
+    if identifier is None:
+        return linear
+    if callable(identifier):
+        return identifier  # type: ignore[no-any-return]
+    if isinstance(identifier, dict):
+        identifier = identifier.get("config")
+    if not isinstance(identifier, str) or identifier not in ACTIVATIONS:
+        raise NetworkError(
+            f"Could not interpret activation function identifier: {identifier}. Known here: {', '.join(sorted(ACTIVATIONS))}"
+        )
+    return ACTIVATIONS[identifier]
+
+
+deserialize = get
+
+
+def serialize(activation: Activation) -> str:
+    """The name under which `get` finds the function again."""
+    return _NAMES.get(activation) or activation.__name__

@@ -1,0 +1,439 @@
+"""`Layer`: what every layer is, and the closed registry of those that this package knows.
+
+A layer is its constructor's fields, which are its config; `build`, which adds weights once shapes are known; and `call`,
+its maths, written in `ops`. Called on symbolic tensors it becomes part of a network; called on arrays it is traced,
+exported and run, so that there is no second implementation to disagree with the first.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from builder import activations, initializers
+from builder.errors import HornbeamError, NetworkError, UnsupportedError
+from builder.graph import Array, Graph, Input, Parameter, Spec, current_scope, scope
+from builder.initializers import Initializer
+from builder.naming import auto_name
+from builder.ops.promotion import is_floating
+from builder.ops.symbolic import (
+    Call,
+    KerasTensor,
+    Shape,
+    Variable,
+    bare,
+    converted,
+    record,
+    standardize_dtype,
+    symbolic_leaves,
+)
+from builder.passes import optimize
+from builder.runtime import Program
+from builder.structure import flatten, map_structure, pack
+
+__all__ = ["REGISTRY", "Executable", "InputSpec", "Layer", "deserialize", "input_dims", "serialize"]
+
+REGISTRY: dict[str, type[Layer]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What a layer asks of an input: a rank, a least rank, and sizes of axes by their index."""
+
+    ndim: int | None = None
+    min_ndim: int | None = None
+    axes: tuple[tuple[int, int], ...] = ()
+
+    def check(self, layer: str, index: int, tensor: KerasTensor) -> None:
+        """Raises NetworkError, in Keras's words, when the tensor is not as asked."""
+        found = f"Input {index} with name '{tensor.name}' of layer '{layer}' is incompatible with the layer"
+        received = f"Full shape received: {tensor.shape}"
+        if self.ndim is not None and tensor.ndim != self.ndim:
+            raise NetworkError(f"{found}: expected ndim={self.ndim}, found ndim={tensor.ndim}. {received}")
+        if self.min_ndim is not None and tensor.ndim < self.min_ndim:
+            raise NetworkError(f"{found}: expected min_ndim={self.min_ndim}, found ndim={tensor.ndim}. {received}")
+        for axis, size in self.axes:
+            if tensor.shape[axis] not in (size, None):
+                raise NetworkError(
+                    f"{found}: expected axis {axis} of input shape to have value {size}, but received input with shape {tensor.shape}"
+                )
+
+
+class Executable:
+    """A graph that is compiled when it is first run, and again after any of its weights has been assigned."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._program: Program | None = None
+        self._versions: list[int] = []
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        """The outputs for `arrays`, one for each input of the graph."""
+        versions = [parameter.version for parameter in self.graph.parameters()]
+        if self._program is None or versions != self._versions:
+            self._program, self._versions = Program(optimize(self.graph)[0]), versions
+        return self._program.run(arrays)
+
+
+class Layer:
+    """The base of all layers, and of a user's own: write `__init__`, `build` and `call` as for Keras.
+
+    `name` is given or counted (dense, dense_1); `dtype` is that of the weights and the arithmetic, float32 unless told
+    otherwise. Subclasses may also take `input_shape`, as the first layer of a Sequential.
+    """
+
+    # Constructor arguments of Keras's that matter in training only: kept in the config, and without effect here.
+    training_only: ClassVar[tuple[str, ...]] = ()
+    # Each layer has its own arity, so `call` is declared as a value and not as a method to override.
+    call: ClassVar[Callable[..., Any]]
+    input_spec: InputSpec | None = None
+    _arguments: dict[str, Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__module__.startswith("builder.") and not cls.__name__.startswith("_"):
+            REGISTRY[cls.__name__] = cls
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        self = super().__new__(cls)
+        self._arguments = _named_arguments(cls, args, kwargs)
+        return self
+
+    def __init__(self, *, name: str | None = None, trainable: bool = True, dtype: Any = None, autocast: bool = True, **kwargs: Any) -> None:
+        if name is not None and (not isinstance(name, str) or "/" in name):
+            raise NetworkError(f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}")
+        self.name = name or auto_name(type(self).__name__)
+        self.trainable = trainable
+        self.dtype = _policy(dtype)
+        self.autocast = autocast
+        self.built = False
+        self.calls: list[Call] = []
+        self.given_input_shape = _given_input_shape(kwargs)
+        self._variables: list[Variable] = []
+        self._executables: dict[Any, tuple[Executable, Any]] = {}
+        known = (*type(self).training_only, "activity_regularizer")
+        self._training_only = {key: kwargs.pop(key) for key in known if key in kwargs}
+        if kwargs:
+            raise NetworkError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}")
+
+    # What users call.
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The outputs for symbolic tensors, or for arrays. Raises NetworkError when they do not fit the layer."""
+        tensors = symbolic_leaves((args, kwargs))
+        if not tensors and not current_scope():
+            return self._compute(args, kwargs)
+        outputs = self._trace(bare(args), bare(kwargs))
+        if all(tensor.history is None for tensor in tensors):
+            return outputs
+        return record(self, args, kwargs, outputs)
+
+    def add_weight(
+        self,
+        shape: Sequence[int] | None = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        name: str | None = None,
+        **_: Any,
+    ) -> Variable:
+        """A new weight of this layer. Raises NetworkError when a dimension is not known.
+
+        Arguments that matter in training only (regularizer, constraint, aggregation) are taken and have no effect.
+        """
+        dims = tuple(shape or ())
+        if None in dims:
+            raise NetworkError(
+                f"Shapes used to initialize variables must be fully-defined (no `None` dimensions). Received: shape={dims} "
+                f"for variable {name or 'variable'} of layer '{self.name}'"
+            )
+        dtype = standardize_dtype(dtype or self.dtype)
+        start = initializers.get(initializer or ("glorot_uniform" if is_floating(dtype) else "zeros"))
+        assert start is not None
+        name = name or auto_name("variable")
+        parameter = Parameter(name, Spec(dims, dtype), lambda: start(dims, dtype))
+        variable = Variable(parameter, f"{self.name}/{name}", trainable)
+        self._variables.append(variable)
+        return variable
+
+    def build(self, input_shape: Any) -> None:
+        """Adds the weights, once the shape of the first argument is known. The batch's size is None."""
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training would change, this layer's and then its sublayers'; none where it is frozen."""
+        return [variable for variable in self.weights if variable.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The other weights."""
+        trainable = set(map(id, self.trainable_weights))
+        return [variable for variable in self.weights if id(variable) not in trainable]
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, each once: this layer's, trainable ones first, and then those of its sublayers."""
+        found = [*self.own_variables, *(variable for layer in self.sublayers() for variable in layer.weights)]
+        return list({id(variable): variable for variable in found}.values())
+
+    @property
+    def own_variables(self) -> list[Variable]:
+        """This layer's own weights in the order in which Keras saves them: trainable ones first."""
+        return sorted(self._variables, key=lambda variable: not variable.trainable)
+
+    @property
+    def compute_dtype(self) -> str:
+        return self.dtype
+
+    def get_weights(self) -> list[Array]:
+        """Copies of the numbers of `weights`."""
+        return [variable.numpy() for variable in self.weights]
+
+    def set_weights(self, weights: Sequence[Array]) -> None:
+        """Assigns all of `weights`, or none: raises NetworkError when the number or a shape differs."""
+        own = self.weights
+        if len(weights) != len(own):
+            raise NetworkError(
+                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length {len(weights)}, but the "
+                f"layer was expecting {len(own)} weights."
+            )
+        for variable, array in zip(own, weights, strict=True):
+            if np.shape(array) != variable.shape:
+                raise NetworkError(
+                    f"Layer {self.name} weight shape {variable.shape} is not compatible with provided weight shape {np.shape(array)}."
+                )
+        for variable, array in zip(own, weights, strict=True):
+            variable.assign(array)
+
+    def count_params(self) -> int:
+        """The number of elements in all weights. Raises NetworkError before they exist."""
+        if not self.built:
+            raise NetworkError(f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built.")
+        return sum(int(np.prod(variable.shape, dtype=np.int64)) for variable in self.weights)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain data: `from_config` makes an equal layer, without the weights."""
+        fields = {name: serialize(getattr(self, name, given)) for name, given in self._arguments.items()}
+        base = {"name": self.name, "trainable": self.trainable, "dtype": _policy_config(self.dtype)}
+        return base | fields | {key: serialize(value) for key, value in self._training_only.items()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """A layer with the arguments in `config`."""
+        return cls(**config)
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output of the only call. Raises AttributeError when there is none, or several."""
+        return _unpacked(self._only_call().outputs)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input of the only call. Raises AttributeError when there is none, or several."""
+        return _unpacked(self._only_call().inputs)
+
+    # What subclasses and models build on.
+
+    def sublayers(self) -> Iterator[Layer]:
+        """The layers among this layer's attributes, in the order of assignment."""
+        for _, child in self.children():
+            yield from (leaf for leaf in flatten(child) if isinstance(leaf, Layer))
+
+    def children(self) -> Iterator[tuple[str, Any]]:
+        """Attributes that are a layer or hold layers: the tree by which weights are found in a file."""
+        for name, value in vars(self).items():
+            if name != "_arguments" and any(isinstance(leaf, Layer) for leaf in flatten(value)):
+                yield name, value
+
+    def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        args, kwargs = self._cast(args), self._cast(self._known(kwargs))
+        self._check_inputs(args[0] if args else next(iter(kwargs.values()), None))
+        with scope(self.name):
+            try:
+                if not self.built:
+                    self.build(_shapes(args, kwargs))
+                    self.built = True
+                return self.call(*args, **kwargs)
+            except NetworkError as error:
+                if error.args and str(error.args[0]).startswith("layer '"):
+                    raise
+                path = "/".join(current_scope())
+                raise NetworkError(f"layer '{path}' ({type(self).__name__}): {error}") from error
+
+    def _known(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The keywords less those that Keras lets every layer be given and `call` does not ask for."""
+        optional = {"training"} | ({"mask"} if kwargs.get("mask") is None else set())
+        if not (given := optional & kwargs.keys()):
+            return kwargs
+        unknown = given - inspect.signature(self.call).parameters.keys()
+        return {key: value for key, value in kwargs.items() if key not in unknown}
+
+    def _cast(self, structure: Any) -> Any:
+        """Floats in this layer's own dtype; all else as it is."""
+
+        def cast(leaf: Any) -> Any:
+            if isinstance(leaf, KerasTensor) and self.autocast and is_floating(leaf.dtype) and is_floating(self.dtype):
+                return converted(leaf, self.dtype)
+            return leaf
+
+        return map_structure(cast, structure)
+
+    def _check_inputs(self, inputs: Any) -> None:
+        if self.input_spec is None:
+            return
+        for index, leaf in enumerate(flatten(inputs)):
+            if not isinstance(leaf, KerasTensor):
+                raise NetworkError(
+                    f"Inputs to a layer should be tensors. Got '{leaf}' (of type {type(leaf)}) as input for layer '{self.name}'."
+                )
+            self.input_spec.check(self.name, index, leaf)
+
+    def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The outputs for arrays: the call is traced once for each set of shapes, and run."""
+        given = [_array(leaf) for leaf in flatten(args)]
+        arrays = [array for array in given if array is not None]
+        if not arrays:
+            raise NetworkError(f"layer '{self.name}' was called without a tensor: pass arrays, or symbolic tensors from Input()")
+        key = (tuple((array.ndim, array.shape[1:], array.dtype.name) for array in arrays), repr(kwargs))
+        if key not in self._executables:
+            inputs = [Input(f"input_{index}", _spec(array)) for index, array in enumerate(arrays)]
+            symbols = iter(KerasTensor(value) for value in inputs)
+            leaves = [leaf if array is None else next(symbols) for leaf, array in zip(flatten(args), given, strict=True)]
+            outputs = self._trace(pack(args, leaves), kwargs)
+            values = tuple(tensor.value for tensor in flatten(outputs))
+            graph = Graph(tuple(inputs), values, tuple(f"output_{index}" for index in range(len(values))))
+            self._executables[key] = Executable(graph), outputs
+        executable, outputs = self._executables[key]
+        return pack(outputs, executable.run(arrays))
+
+    def _only_call(self) -> Call:
+        if len(self.calls) != 1:
+            been = "has never been called" if not self.calls else f"has been called {len(self.calls)} times"
+            raise AttributeError(f"The layer {self.name} {been} and thus has no defined input/output.")
+        return self.calls[0]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def serialize(value: Any) -> Any:
+    """A constructor's argument as plain data, in the form that Keras saves."""
+    match value:
+        case Layer():
+            return {
+                "module": _module(type(value)),
+                "class_name": type(value).__name__,
+                "config": value.get_config(),
+                "registered_name": None,
+            }
+        case Initializer():
+            return initializers.serialize(value)
+        case dict():
+            return {key: serialize(item) for key, item in value.items()}
+        case list() | tuple():
+            return type(value)(serialize(item) for item in value)
+        case np.ndarray() | np.generic():
+            return value.tolist()
+        case _ if callable(value) and not isinstance(value, type):
+            return activations.serialize(value)
+        case _:
+            return value
+
+
+def deserialize(config: Any) -> Layer:
+    """The layer for a config that `serialize` or Keras made; its class is looked up in the registry, never imported.
+
+    Raises UnsupportedError when the class is not known here, NetworkError when its arguments do not fit.
+    """
+    name = config.get("class_name") if isinstance(config, dict) else None
+    arguments = config.get("config") if isinstance(config, dict) else None
+    if not isinstance(name, str) or not isinstance(arguments, dict):
+        raise NetworkError(f"Improper config format for a layer: expected 'class_name' and 'config', found {config!r:.200}")
+    if name not in REGISTRY:
+        raise UnsupportedError(f"layer '{arguments.get('name', '?')}' is a {name}, which is not known here")
+    try:
+        return REGISTRY[name].from_config(dict(arguments))
+    except HornbeamError:
+        raise
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+        raise NetworkError(f"layer '{arguments.get('name', '?')}' ({name}) has a config that does not fit: {error}") from error
+
+
+def input_dims(shape: Shape, name: str) -> tuple[int | str, ...]:
+    """The dimensions of an input: what is free gets a name, `batch` for the first axis, `<input>_<axis>` for another.
+
+    Two inputs never share the name of another free axis: sizes that merely may be equal are not promised to be.
+    """
+    free = ("batch", *(f"{name}_{axis}" for axis in range(1, len(shape))))
+    return tuple(free[axis] if size is None else size for axis, size in enumerate(shape))
+
+
+def _named_arguments(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """A constructor's arguments by name, defaults filled in, without those that the base class takes."""
+    signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+    try:
+        bound = signature.bind(None, *args, **kwargs)
+    except TypeError:
+        return {}  # __init__ itself is about to say what is wrong
+    bound.apply_defaults()
+    base = ("name", "trainable", "dtype", "autocast")
+    fields = [p.name for p in list(signature.parameters.values())[1:] if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    return {field: bound.arguments[field] for field in fields if field not in base}
+
+
+def _given_input_shape(kwargs: dict[str, Any]) -> Shape | None:
+    """The shape, with the batch, from the keywords that Keras has taken on a first layer since its first version."""
+    batch_size = kwargs.pop("batch_size", None)
+    if (whole := kwargs.pop("batch_input_shape", None) or kwargs.pop("batch_shape", None)) is not None:
+        return tuple(whole)
+    if (dim := kwargs.pop("input_dim", None)) is not None:
+        return (batch_size, dim)
+    if (shape := kwargs.pop("input_shape", None)) is not None:
+        return (batch_size, *((shape,) if isinstance(shape, int) else shape))
+    return None
+
+
+def _policy(dtype: Any) -> str:
+    """The dtype of a policy as Keras takes and saves it: None, a name, or a DTypePolicy's config."""
+    name = (dtype.get("config") or {}).get("name") if isinstance(dtype, dict) else dtype
+    if isinstance(name, str) and name.startswith("mixed_"):
+        raise UnsupportedError(f"dtype policy '{name}' is not supported yet; use 'float32', 'float16' or 'bfloat16'")
+    if isinstance(dtype, dict) and dtype.get("class_name") != "DTypePolicy":
+        raise UnsupportedError(f"dtype policy {dtype.get('class_name')} is not supported yet; use a plain dtype such as 'float32'")
+    return standardize_dtype(name)
+
+
+def _policy_config(dtype: str) -> dict[str, Any]:
+    return {"module": "keras", "class_name": "DTypePolicy", "config": {"name": dtype}, "registered_name": None}
+
+
+def _shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The shape of the first argument; a structure of shapes where that is a structure of tensors."""
+    first = args[0] if args else next(iter(kwargs.values()))
+    return map_structure(lambda leaf: leaf.shape if isinstance(leaf, KerasTensor) else np.shape(leaf), first)
+
+
+def _unpacked(structure: Any) -> Any:
+    return structure[0] if isinstance(structure, list) and len(structure) == 1 else structure
+
+
+def _module(cls: type) -> str:
+    if not cls.__module__.startswith("builder."):
+        return cls.__module__
+    return "keras.layers" if ".layers" in cls.__module__ else "keras"
+
+
+def _array(leaf: Any) -> Array | None:
+    """The leaf as an array; floats that NumPy made wide are float32, as everywhere in Keras."""
+    if isinstance(leaf, np.ndarray | np.generic | Variable):
+        array = np.asarray(leaf)
+        return array.astype(np.float32) if array.dtype == np.float64 else array
+    return None
+
+
+def _spec(array: Array) -> Spec:
+    return Spec(input_dims((None, *array.shape[1:]), "input") if array.ndim else (), array.dtype.name)

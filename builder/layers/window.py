@@ -1,0 +1,35 @@
+"""What convolution and pooling share: the window's arguments, in the forms that Keras takes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from builder.errors import NetworkError
+
+__all__ = ["standardize_data_format", "standardize_padding", "standardize_sizes"]
+
+
+def standardize_sizes(value: Any, rank: int, name: str, least: int = 1) -> tuple[int, ...]:
+    """One size for each spatial axis, from one for all or one for each. Raises NetworkError for anything else."""
+    sizes = (value,) * rank if isinstance(value, int) else value
+    if not isinstance(sizes, Sequence) or len(sizes) != rank or not all(isinstance(size, int) and size >= least for size in sizes):
+        raise NetworkError(
+            f"The `{name}` argument must be an integer or a tuple of {rank} integers, each {least} or more. Received: {name}={value}"
+        )
+    return tuple(sizes)
+
+
+def standardize_padding(value: Any) -> str:
+    """ "valid" or "same", in any case. Raises NetworkError for anything else."""
+    padding = value.lower() if isinstance(value, str) else value
+    if padding not in ("valid", "same"):
+        raise NetworkError(f"The `padding` argument must be 'valid' or 'same'. Received: {value}")
+    return str(padding)
+
+
+def standardize_data_format(value: Any) -> str:
+    """ "channels_last", which None means too, or "channels_first". Raises NetworkError for anything else."""
+    if value is None:
+        return "channels_last"
+    if value not in ("channels_last", "channels_first"):
+        raise NetworkError(f"The `data_format` argument must be 'channels_first' or 'channels_last'. Received: {value}")
+    return str(value)

@@ -1,0 +1,330 @@
+"""Functional models: a graph of layer calls between inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from builder import ops
+from builder.errors import NetworkError, UnsupportedError, several
+from builder.graph import Graph, Input
+from builder.layer import Layer, deserialize, serialize
+from builder.models.model import Model
+from builder.models.network import Network, history_of
+from builder.ops.symbolic import Call, KerasTensor, Operation
+from builder.structure import flatten, map_structure, pack
+from builder.summary import Row
+
+__all__ = ["Functional"]
+
+
+class Functional(Model):
+    """The network from `inputs` to `outputs`, each a tensor or a structure of lists, tuples and dicts of tensors.
+
+    Raises NetworkError when either is empty or no tensor, when the outputs need another input, or when names clash.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
+        super().__init__(name=name, trainable=trainable, **kwargs)
+        self._inputs_struct = _as_list(inputs, "inputs")
+        self._outputs_struct = outputs
+        _as_list(outputs, "outputs")
+        self.network = Network.between(self.inputs, self.outputs)
+        self.built = True
+        self.autocast = False  # inputs take the dtype of their own Input
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        return flatten(self._inputs_struct)
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        return flatten(self._outputs_struct)
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """The layers, and the functions of `ops` between them."""
+        return self.network.operations
+
+    @property
+    def layers(self) -> list[Layer]:
+        return [operation for operation in self.operations if isinstance(operation, Layer)]
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs: those of their `Input`."""
+        return [_producer(tensor).name for tensor in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs: the keys where they are a dict, else the layers that give them; each once."""
+        if isinstance(self._outputs_struct, dict):
+            wanted = sorted(self._outputs_struct)
+            wanted = wanted if len(wanted) == len(self.outputs) else [_producer(tensor).name for tensor in self.outputs]
+        else:
+            wanted = [_producer(tensor).name for tensor in self.outputs]
+        return _unique(wanted, taken=self.input_names)
+
+    @property
+    def is_linear(self) -> bool:
+        return self.network.is_linear
+
+    def rows(self) -> list[Row]:
+        own = set(map(id, self.network.calls))
+        return [self.row(operation, _connections(call for call in operation.calls if id(call) in own)) for operation in self.operations]
+
+    def sublayers(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    def children(self) -> Iterator[tuple[str, Any]]:
+        yield "layers", self.layers
+
+    def graph(self) -> Graph:
+        inputs = tuple(tensor.value for tensor in self.inputs)
+        assert all(isinstance(value, Input) for value in inputs)
+        return Graph(inputs, tuple(tensor.value for tensor in self.outputs), tuple(self.output_names))  # type: ignore[arg-type]
+
+    def structured(self, outputs: Sequence[Any]) -> Any:
+        packed = pack(self._outputs_struct, outputs)
+        return packed[0] if isinstance(packed, list | tuple) and len(packed) == 1 else packed
+
+    def standardize(self, inputs: Any) -> list[Any]:
+        flat = flatten(self._by_position(inputs))
+        if len(flat) != len(self.inputs):
+            raise NetworkError(f'Layer "{self.name}" expects {len(self.inputs)} input(s), but it received {len(flat)} input tensors.')
+        return [self._with_rank(index, value) for index, value in enumerate(flat)]
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """The network again, on other symbolic tensors."""
+        values = dict(zip(map(id, self.inputs), self._of_own_dtype(self.standardize(inputs)), strict=True))
+        for call in self.network.calls:
+            if not call.inputs:
+                continue
+            args, kwargs = map_structure(lambda leaf: values.get(id(leaf), leaf), (call.args, call.kwargs))
+            if training is not None and isinstance(call.operation, Layer):
+                kwargs = {"training": training, **kwargs}
+            outputs = call.operation(*args, **kwargs)
+            values.update(zip(map(id, flatten(call.outputs)), flatten(outputs), strict=True))
+        return self.structured([values[id(tensor)] for tensor in self.outputs])
+
+    def get_config(self) -> dict[str, Any]:
+        """The network as plain data, in the form that Keras saves. Raises UnsupportedError for functions of `ops` in it."""
+        if functions := [operation.name for operation in self.operations if not isinstance(operation, Layer)]:
+            raise UnsupportedError(
+                f"model '{self.name}' has functions of ops between its layers ({', '.join(functions)}), which have no config yet; "
+                "use layers instead, such as Add() for +"
+            )
+        index = _CallIndex(self.network)
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "layers": [
+                {
+                    **serialize(layer),
+                    "name": layer.name,
+                    "inbound_nodes": [_call_config(call, index) for call in index.calls_of(layer) if call.inputs],
+                }
+                for layer in self.layers
+            ],
+            "input_layers": map_structure(index.address, self._inputs_struct),
+            "output_layers": map_structure(index.address, self._outputs_struct),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Functional:
+        """A network like that of `get_config`, or of Keras's, without the weights."""
+        return _Rebuild(config).model(cls)
+
+    def _by_position(self, inputs: Any) -> Any:
+        """A dict of inputs by name as a list, where the model does not take a dict itself."""
+        if not isinstance(inputs, dict) or isinstance(self._inputs_struct, dict):
+            return inputs
+        if missing := [name for name in self.input_names if name not in inputs]:
+            raise NetworkError(
+                several(
+                    f"model '{self.name}' takes inputs {self.input_names}",
+                    [f"'{name}' is missing from {sorted(inputs)}" for name in missing],
+                )
+            )
+        return [inputs[name] for name in self.input_names]
+
+    def _with_rank(self, index: int, value: Any) -> Any:
+        """An input with a last axis of size 1 too few or too many, put right; then its shape is checked."""
+        expected = self.inputs[index]
+        rank = len(value.shape)
+        if rank == expected.ndim + 1 and value.shape[-1] == 1:
+            value = ops.squeeze(value, -1)
+        elif rank == expected.ndim - 1 and expected.shape[-1] == 1:
+            value = ops.expand_dims(value, -1)
+        fits = len(value.shape) == expected.ndim and all(
+            size in (wanted, None) or wanted is None for size, wanted in zip(value.shape, expected.shape, strict=True)
+        )
+        if not fits:
+            raise NetworkError(
+                f"Input {index} with name '{self.input_names[index]}' of layer '{self.name}' is incompatible with the layer: "
+                f"expected shape={expected.shape}, found shape={tuple(value.shape)}"
+            )
+        return value
+
+    def _of_own_dtype(self, tensors: Sequence[KerasTensor]) -> list[KerasTensor]:
+        pairs = zip(tensors, self.inputs, strict=True)
+        return [given if given.dtype == own.dtype else ops.cast(given, own.dtype) for given, own in pairs]  # type: ignore[misc]
+
+
+class _CallIndex:
+    """How a saved config refers to tensors: by layer, by which of the layer's calls in this network, and by which output."""
+
+    def __init__(self, network: Network) -> None:
+        self._own = set(map(id, network.calls))
+
+    def calls_of(self, operation: Operation) -> list[Call]:
+        return [call for call in operation.calls if id(call) in self._own]
+
+    def address(self, tensor: KerasTensor) -> list[Any]:
+        history = history_of(tensor)
+        operation = history.call.operation
+        return [operation.name, self.calls_of(operation).index(history.call) + _first_index(operation), history.index]
+
+
+class _Rebuild:
+    """Calls the layers of a config in an order in which each call finds its inputs made."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        self.name = config.get("name")
+        saved = config.get("layers")
+        if not isinstance(saved, list) or not {"input_layers", "output_layers"} <= config.keys():
+            raise NetworkError(f"the config of model '{self.name}' must have 'layers', 'input_layers' and 'output_layers'")
+        self.layers: dict[str, Layer] = {}
+        self.pending: dict[str, list[Any]] = {}
+        for item in saved:
+            layer = deserialize(item)
+            nodes = item.get("inbound_nodes") or []
+            if not all(isinstance(node, dict) for node in nodes):
+                raise UnsupportedError(
+                    f"layer '{layer.name}' is connected in the form of Keras 2, which is not supported yet; save it with Keras 3"
+                )
+            self.layers[item.get("name", layer.name)] = layer
+            self.pending[item.get("name", layer.name)] = list(nodes)
+
+    def model(self, cls: type[Functional]) -> Functional:
+        while any(self.pending.values()):
+            advanced = [self._advance(name) for name in self.layers]
+            if not any(advanced):
+                waiting = [f"'{name}'" for name, nodes in self.pending.items() if nodes]
+                raise NetworkError(
+                    f"the config of model '{self.name}' either has loops or disconnected nodes: {', '.join(waiting)} cannot be connected"
+                )
+        inputs = self._resolve_all(self.config["input_layers"])
+        outputs = self._resolve_all(self.config["output_layers"])
+        return cls(inputs, outputs, name=self.name, trainable=bool(self.config.get("trainable", True)))
+
+    def _advance(self, name: str) -> bool:
+        """Makes the layer's next calls, as far as their inputs exist; whether any was made."""
+        nodes = self.pending[name]
+        made = 0
+        for node in nodes:
+            try:
+                args, kwargs = self._arguments(node.get("args", [])), self._arguments(node.get("kwargs", {}))
+            except _NotYetError:
+                break
+            self.layers[name](*args, **kwargs)
+            made += 1
+        del nodes[:made]
+        return made > 0
+
+    def _arguments(self, value: Any) -> Any:
+        match value:
+            case {"class_name": "__keras_tensor__", "config": {"keras_history": history}}:
+                return self._tensor(history)
+            case {"class_name": str(name)}:
+                raise UnsupportedError(f"model '{self.name}' has a call with an argument of class {name}, which is not known here")
+            case dict():
+                return {key: self._arguments(item) for key, item in value.items()}
+            case list():
+                return [self._arguments(item) for item in value]
+            case _:
+                return value
+
+    def _resolve_all(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._resolve_all(item) for key, item in value.items()}
+        if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
+            return self._tensor(value)
+        if isinstance(value, list):
+            return [self._resolve_all(item) for item in value]
+        raise NetworkError(f"the config of model '{self.name}' names an input or output as {value!r}, not as [layer, call, output]")
+
+    def _tensor(self, address: Any) -> KerasTensor:
+        match address:
+            case [str(name), int(call), int(output)] if name in self.layers:
+                layer = self.layers[name]
+                index = call - _first_index(layer)
+            case _:
+                raise NetworkError(f"the config of model '{self.name}' refers to {address!r}, which is no output of its layers")
+        if not 0 <= index < len(layer.calls):
+            raise _NotYetError(name)
+        outputs = flatten(layer.calls[index].outputs)
+        if not 0 <= output < len(outputs):
+            raise NetworkError(f"the config of model '{self.name}' asks for output {output} of layer '{name}', which has {len(outputs)}")
+        tensor: KerasTensor = outputs[output]
+        return tensor
+
+
+class _NotYetError(NetworkError):
+    """A call that is referred to has not been made; at the end, it never will be."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"layer '{name}' is not called as often as the config refers to")
+
+
+def _first_index(operation: Operation) -> int:
+    """What Keras counts the calls of an operation from: a Functional model has one before any, its own construction."""
+    return 1 if isinstance(operation, Functional) else 0
+
+
+def _call_config(call: Call, index: _CallIndex) -> dict[str, Any]:
+    def tensor_config(leaf: Any) -> Any:
+        if not isinstance(leaf, KerasTensor):
+            return leaf
+        config = {"shape": list(leaf.shape), "dtype": leaf.dtype, "keras_history": index.address(leaf)}
+        return {"class_name": "__keras_tensor__", "config": config}
+
+    args, kwargs = map_structure(tensor_config, (call.args, call.kwargs))
+    return {"args": list(args), "kwargs": kwargs}
+
+
+def _connections(calls: Iterable[Call]) -> str:
+    histories = [history_of(tensor) for call in calls for tensor in call.inputs]
+    texts = [f"{h.call.operation.name}[{h.call.operation.calls.index(h.call)}][{h.index}]" for h in histories]
+    return ", ".join(texts) or "-"
+
+
+def _producer(tensor: KerasTensor) -> Operation:
+    return history_of(tensor).call.operation
+
+
+def _as_list(structure: Any, argument: str) -> Any:
+    """The structure, a lone tensor as a list of one; raises NetworkError when it is empty or holds anything but tensors."""
+    leaves = flatten(structure)
+    if not leaves:
+        raise NetworkError(f"`{argument}` argument cannot be empty. Received: {argument}={structure}")
+    for leaf in leaves:
+        if not isinstance(leaf, KerasTensor):
+            raise NetworkError(
+                f"All `{argument}` values must be KerasTensors. Received: {argument}={structure} including invalid value {leaf}"
+            )
+    return [structure] if isinstance(structure, KerasTensor) else structure
+
+
+def _unique(names: Sequence[str], taken: Sequence[str]) -> list[str]:
+    seen = set(taken)
+    unique = []
+    for name in names:
+        candidate, count = name, 0
+        while candidate in seen:
+            count += 1
+            candidate = f"{name}_{count}"
+        seen.add(candidate)
+        unique.append(candidate)
+    return unique

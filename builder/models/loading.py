@@ -1,0 +1,43 @@
+"""Opening what Keras saved."""
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from builder import keras_file
+from builder.errors import HornbeamError, ModelFileError, UnsupportedError, several
+from builder.export import Source
+from builder.layer import deserialize
+from builder.models.model import Model
+
+__all__ = ["load_model"]
+
+
+def load_model(
+    filepath: str | PathLike[str], custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+) -> Model:
+    """The model in a `.keras` file, with its weights.
+
+    Nothing in the file is imported or executed, whatever `safe_mode` says; the optimizer and losses are left where they
+    are. Raises ModelFileError when the file cannot be opened, UnsupportedError naming every layer that is not known.
+    """
+    if custom_objects:
+        raise UnsupportedError(f"custom_objects ({', '.join(custom_objects)}) are not supported yet")
+    saved = keras_file.read(Path(filepath))
+    if unknown := keras_file.unknown_layers(saved.config):
+        raise UnsupportedError(several(f"{saved.path} cannot be opened", unknown))
+    try:
+        model = deserialize(saved.config)
+    except RecursionError:
+        raise ModelFileError(f"{saved.path}: its models are nested too deeply") from None
+    except HornbeamError as error:
+        raise type(error)(f"{saved.path} cannot be opened: {error}") from error
+    if not isinstance(model, Model):
+        raise ModelFileError(f"{saved.path} holds a {type(model).__name__}, not a model")
+    if not model.built:
+        raise ModelFileError(
+            f"{saved.path}: model '{model.name}' was saved before the shape of its input was known; call it once and save again"
+        )
+    keras_file.assign_weights(model, saved)
+    model.source = Source(saved.path.name, saved.sha256, saved.keras_version)
+    return model

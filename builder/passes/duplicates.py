@@ -1,0 +1,41 @@
+"""Duplicates: equal constants become one, and so do nodes that compute the same from the same."""
+
+from collections.abc import Hashable
+from dataclasses import replace
+from hashlib import blake2b
+
+import numpy as np
+
+from builder.graph import Array, Constant, Graph, Node, Value
+from builder.proto import UNSUPPORTED
+
+__all__ = ["merge_duplicates"]
+
+
+def merge_duplicates(graph: Graph) -> Graph:
+    """The graph with one of each."""
+    constants: dict[Hashable, Constant] = {}
+    nodes: dict[Hashable, Node] = {}
+
+    def one(value: Value | None) -> Value | None:
+        return constants.setdefault(_content(value.array), value) if isinstance(value, Constant) else value
+
+    def rule(node: Node, inputs: tuple[Value | None, ...]) -> tuple[Value, ...] | None:
+        merged = tuple(one(value) for value in inputs)
+        if node.op == UNSUPPORTED:
+            return None
+        key = (node.op, merged, tuple(sorted(node.attributes.items())), node.specs)
+        known = nodes.get(key)
+        if known is not None:
+            return known.results
+        kept = node if merged == node.inputs else replace(node, inputs=merged)
+        nodes[key] = kept
+        return None if kept is node else kept.results
+
+    return graph.rewrite(rule)
+
+
+def _content(array: Array) -> Hashable:
+    if array.dtype.kind in "OUS":
+        return id(array)
+    return array.dtype.str, array.shape, blake2b(np.ascontiguousarray(array).data, digest_size=16).digest()
