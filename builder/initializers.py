@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -216,7 +216,7 @@ def get(identifier: Any) -> Initializer | None:
         case str() if found := _by_name(identifier):
             return found()
         case {"class_name": str(name)} if found := _by_name(name):
-            config: dict[str, Any] = dict(identifier).get("config") or {}
+            config = cast("dict[str, Any]", identifier).get("config") or {}
             known = {key: value for key, value in config.items() if key in found.__dataclass_fields__}
             return found(**known)
     raise NetworkError(f"Could not interpret initializer identifier: {identifier}. Known here: {', '.join(sorted(INITIALIZERS))}")
