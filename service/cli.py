@@ -1,0 +1,83 @@
+"""The `hornbeam-serve` command: parse, call, print. What the operator has to change is one sentence and exit code 2."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import click
+
+from service import config
+from service.errors import StartupError
+from service.server import Options, Server
+
+__all__ = ["main"]
+
+
+class _Failure(click.ClickException):
+    exit_code = 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="hornbeam", prog_name="hornbeam-serve", message="%(prog)s %(version)s")
+def main() -> None:
+    """Serves ONNX models over gRPC, with batching across requests and Prometheus metrics."""
+
+
+def _server_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A flag for each option that a part of the server declares."""
+    for option in reversed(list(config.options(Options))):
+        kind: Any = click.Choice(option.choices) if option.choices else option.type
+        command = click.option(
+            option.flag,
+            option.name,
+            type=kind,
+            default=option.default,
+            help=option.help,
+            envvar=option.environment,
+            show_default=True,
+            show_envvar=True,
+        )(command)
+    return command
+
+
+@main.command()
+@click.argument("path", metavar="REPOSITORY|MODEL.onnx", type=click.Path(path_type=Path))
+@_server_options
+def run(path: Path, **values: Any) -> None:
+    """Serve the models of a repository, or one .onnx file, until told to stop.
+
+    A repository is a directory with <model>/<version>/model.onnx in it, as `hornbeam export` writes it. SIGTERM and
+    Ctrl-C stop the server once requests in progress have been answered; a second one stops it at once.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stopped = _stop_on_signals()
+    try:
+        server = Server(path, config.build(Options, values))
+        server.start()
+    except StartupError as error:
+        raise _Failure(str(error)) from error
+    host = values["host"]
+    models = ", ".join(f"{status.model} version {status.version}" for status in server.registry.statuses())
+    click.echo(f"ready: gRPC on {host}:{server.grpc_port}, metrics on http://{host}:{server.admin_port}/metrics, serving {models}")
+    stopped.wait()
+    click.echo("stopping: requests in progress are finished first")
+    server.stop()
+    click.echo("stopped")
+
+
+def _stop_on_signals() -> Event:
+    """Set by the first SIGTERM or SIGINT; the second acts as if nobody had asked."""
+    stopped = Event()
+
+    def stop(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        stopped.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    return stopped

@@ -1,0 +1,69 @@
+"""Whether a request fits a model: the names, datatypes and shapes of its tensors, against the model's signature.
+
+The texts are Triton's where Triton's are right, since that is what its clients' users know.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from service.errors import InvalidRequestError
+from service.request import Array, Dim, Request, Signature, Tensor, TensorSpec
+
+__all__ = ["accept"]
+
+
+def accept(request: Request, signature: Signature, max_batch_rows: int) -> tuple[Mapping[str, Array], int]:
+    """The arrays by input name, and how many rows they have. Raises InvalidRequestError when the request does not fit."""
+    model = request.model
+    given = {tensor.name: tensor for tensor in request.inputs}
+    _check_names(model, given, signature)
+    for name, spec in signature.inputs.items():
+        _check_tensor(model, given[name], spec, signature.batched)
+    for output in request.outputs:
+        if output not in signature.outputs:
+            raise InvalidRequestError(f"unexpected inference output '{output}' for model '{model}'; it has {_list(signature.outputs)}")
+    rows = _rows(model, request.inputs, max_batch_rows) if signature.batched else 1
+    return {name: given[name].array for name in signature.inputs}, rows
+
+
+def _check_names(model: str, given: Mapping[str, Tensor], signature: Signature) -> None:
+    for name in given:
+        if name not in signature.inputs:
+            raise InvalidRequestError(f"unexpected inference input '{name}' for model '{model}'; it takes {_list(signature.inputs)}")
+    if missing := [name for name in signature.inputs if name not in given]:
+        raise InvalidRequestError(
+            f"expected {len(signature.inputs)} inputs but got {len(given)} inputs for model '{model}'. Got input(s) {list(given)}, but "
+            f"missing required input(s) {missing}. Please provide all required input(s)."
+        )
+
+
+def _check_tensor(model: str, tensor: Tensor, spec: TensorSpec, batched: bool) -> None:
+    if tensor.datatype is not spec.datatype:
+        raise InvalidRequestError(
+            f"inference input '{tensor.name}' data-type is '{tensor.datatype.name}', but model '{model}' expects '{spec.datatype.name}'"
+        )
+    shape = tensor.array.shape
+    if batched and not shape:
+        raise InvalidRequestError(f"input '{tensor.name}' has no shape but model requires batch dimension for '{model}'")
+    if len(shape) != len(spec.shape) or not all(map(_fits, shape, spec.shape)):
+        expected, got = ",".join(map(str, spec.wire_shape)), ",".join(map(str, shape))
+        raise InvalidRequestError(f"unexpected shape for input '{tensor.name}' for model '{model}'. Expected [{expected}], got [{got}]")
+
+
+def _fits(size: int, expected: Dim) -> bool:
+    return not isinstance(expected, int) or size == expected
+
+
+def _rows(model: str, tensors: Sequence[Tensor], max_batch_rows: int) -> int:
+    rows = tensors[0].array.shape[0]
+    for tensor in tensors:
+        if tensor.array.shape[0] != rows:
+            raise InvalidRequestError(f"input '{tensor.name}' batch size does not match other inputs for '{model}'")
+    if rows == 0:
+        raise InvalidRequestError(f"inference request batch size must be > 0 for '{model}'")
+    if rows > max_batch_rows:
+        raise InvalidRequestError(f"inference request batch-size must be <= {max_batch_rows} for '{model}'")
+    return int(rows)
+
+
+def _list(names: Mapping[str, TensorSpec]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

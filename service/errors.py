@@ -1,0 +1,122 @@
+"""Everything that can go wrong, by who has to do something about it.
+
+    ServiceError                  a caller asked for something and does not get it
+    ├── InvalidRequestError           INVALID    the request is wrong, and will be wrong again
+    ├── ModelNotFoundError            NOT_FOUND
+    ├── NotSupportedError             UNSUPPORTED
+    ├── ModelNotReadyError            UNAVAILABLE
+    ├── DrainingError                 UNAVAILABLE
+    ├── QueueFullError                EXHAUSTED
+    ├── RequestExpiredError           EXPIRED    its deadline passed before it was computed
+    ├── RequestCancelledError         CANCELLED
+    └── ExecutionFailedError          INTERNAL   the model itself failed
+    StartupError                  the operator has to change something; the process does not start
+
+A kind is what callers see, whatever the transport; `rpc.status` alone knows its gRPC code. A `reason` is what the
+rejection counter says.
+"""
+
+from enum import Enum, auto
+from typing import ClassVar
+
+__all__ = [
+    "DrainingError",
+    "ExecutionFailedError",
+    "InvalidRequestError",
+    "Kind",
+    "ModelNotFoundError",
+    "ModelNotReadyError",
+    "NotSupportedError",
+    "QueueFullError",
+    "RequestCancelledError",
+    "RequestExpiredError",
+    "ServiceError",
+    "StartupError",
+]
+
+
+class Kind(Enum):
+    """What an error means to a caller."""
+
+    INVALID = auto()
+    NOT_FOUND = auto()
+    UNSUPPORTED = auto()
+    UNAVAILABLE = auto()
+    EXHAUSTED = auto()
+    EXPIRED = auto()
+    CANCELLED = auto()
+    INTERNAL = auto()
+
+
+class ServiceError(Exception):
+    """A request that is not answered; the text is for the caller and holds no path of the server's."""
+
+    kind: ClassVar[Kind]
+    reason: ClassVar[str]
+
+
+class InvalidRequestError(ServiceError):
+    """The request contradicts the protocol or the model's signature."""
+
+    kind = Kind.INVALID
+    reason = "invalid"
+
+
+class ModelNotFoundError(ServiceError):
+    """There is no such model, or no such version of it."""
+
+    kind = Kind.NOT_FOUND
+    reason = "not_found"
+
+
+class NotSupportedError(ServiceError):
+    """The request asks for a part of the protocol that this server does not have."""
+
+    kind = Kind.UNSUPPORTED
+    reason = "unsupported"
+
+
+class ModelNotReadyError(ServiceError):
+    """The model is there, and is not, or no longer, ready."""
+
+    kind = Kind.UNAVAILABLE
+    reason = "not_ready"
+
+
+class DrainingError(ServiceError):
+    """The server is about to stop and takes no more requests."""
+
+    kind = Kind.UNAVAILABLE
+    reason = "draining"
+
+
+class QueueFullError(ServiceError):
+    """More is waiting than the model's queue may hold."""
+
+    kind = Kind.EXHAUSTED
+    reason = "queue_full"
+
+
+class RequestExpiredError(ServiceError):
+    """The deadline passed while the request waited; it was not computed."""
+
+    kind = Kind.EXPIRED
+    reason = "deadline"
+
+
+class RequestCancelledError(ServiceError):
+    """The caller went away while the request waited; it was not computed."""
+
+    kind = Kind.CANCELLED
+    reason = "cancelled"
+
+
+class ExecutionFailedError(ServiceError):
+    """The model failed on this input; what ONNX Runtime said is in the log."""
+
+    kind = Kind.INTERNAL
+    reason = "execution"
+
+
+class StartupError(Exception):
+    """The server cannot start as it was told to; the text says what to change."""

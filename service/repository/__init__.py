@@ -1,0 +1,1 @@
+"""The models: where they lie on disk, and which of them serve."""

@@ -1,0 +1,152 @@
+"""The values that cross rooms: tensors and their datatypes, requests and responses, and what is told of them afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "DATATYPES",
+    "Array",
+    "BatchRun",
+    "Datatype",
+    "Dim",
+    "Outcome",
+    "Request",
+    "Response",
+    "Signature",
+    "Tensor",
+    "TensorSpec",
+    "Timeline",
+]
+
+Array = NDArray[Any]
+Dim = int | str | None  # known, free under a name, or free
+
+
+@dataclass(frozen=True, slots=True)
+class Datatype:
+    """One of the protocol's datatypes: ONNX Runtime's name for it, NumPy's, and the field for its typed contents.
+
+    `contents` is None for what travels raw only. BYTES is a tensor of strings.
+    """
+
+    name: str
+    onnx: str
+    numpy: np.dtype[Any]
+    contents: str | None
+
+
+DATATYPES: Mapping[str, Datatype] = {
+    name: Datatype(name, f"tensor({onnx})", np.dtype(numpy), contents)
+    for name, onnx, numpy, contents in (
+        ("BOOL", "bool", "?", "bool_contents"),
+        ("INT8", "int8", "<i1", "int_contents"),
+        ("INT16", "int16", "<i2", "int_contents"),
+        ("INT32", "int32", "<i4", "int_contents"),
+        ("INT64", "int64", "<i8", "int64_contents"),
+        ("UINT8", "uint8", "<u1", "uint_contents"),
+        ("UINT16", "uint16", "<u2", "uint_contents"),
+        ("UINT32", "uint32", "<u4", "uint_contents"),
+        ("UINT64", "uint64", "<u8", "uint64_contents"),
+        ("FP16", "float16", "<f2", None),
+        ("FP32", "float", "<f4", "fp32_contents"),
+        ("FP64", "double", "<f8", "fp64_contents"),
+        ("BYTES", "string", "O", "bytes_contents"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """The name, datatype and shape of an input or output; the shape counts the batch."""
+
+    name: str
+    datatype: Datatype
+    shape: tuple[Dim, ...]
+
+    @property
+    def wire_shape(self) -> list[int]:
+        """The shape as the protocol writes it: -1 for what is free."""
+        return [dim if isinstance(dim, int) else -1 for dim in self.shape]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a model takes and gives. `batched` says that axis 0 is a batch whose rows do not see each other."""
+
+    inputs: Mapping[str, TensorSpec]
+    outputs: Mapping[str, TensorSpec]
+    batched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A named array, of the datatype that it was sent as."""
+
+    name: str
+    datatype: Datatype
+    array: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A decoded inference request. `outputs` is empty for all; `deadline` is on the monotonic clock, in seconds."""
+
+    model: str
+    version: str
+    id: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[str, ...] = ()
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The outputs that were asked for, in the order in which they were."""
+
+    model: str
+    version: str
+    id: str
+    outputs: tuple[Tensor, ...]
+
+
+@dataclass(slots=True)
+class Timeline:
+    """When a request got where, on the monotonic clock, in seconds; None for where it never got."""
+
+    received: float
+    queued: float | None = None
+    started: float | None = None  # its batch was taken from the queue
+    computed: float | None = None
+    answered: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one call: told once, and turned into metrics by a table.
+
+    `model` and `version` are empty unless they are those of a model that is there: callers must not make up labels.
+    """
+
+    method: str
+    code: str
+    model: str = ""
+    version: str = ""
+    reason: str | None = None  # why it was rejected
+    timeline: Timeline = field(default_factory=lambda: Timeline(0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRun:
+    """One execution of a model: how many requests and rows ran together, and for how long, in seconds."""
+
+    model: str
+    version: str
+    requests: int
+    rows: int
+    seconds: float

@@ -1,0 +1,1 @@
+"""The protocol's messages, generated from proto/ and kept in a descriptor pool of their own."""

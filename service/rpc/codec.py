@@ -1,0 +1,281 @@
+"""Messages to and from requests, responses and tensors; nothing else looks into a message.
+
+What is checked here is whether a message is consistent in itself. Whether it fits the model is the model's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import prod
+from typing import Any, TypeVar
+
+import numpy as np
+from google.protobuf.message import DecodeError, Message
+
+from service.errors import InvalidRequestError, ModelNotFoundError, NotSupportedError
+from service.request import DATATYPES, Array, Datatype, Request, Response, Signature, Tensor, TensorSpec
+from service.rpc._pb import inference_pb2 as pb
+
+__all__ = ["decode_request", "decode_response", "encode_metadata", "encode_request", "encode_response", "parse", "parse_version"]
+
+M = TypeVar("M", bound=Message)
+_LENGTH = 4  # bytes of the length before each element of a BYTES tensor
+_MAX_QUOTED = 64  # characters of a caller's own text in a message
+
+
+def parse(kind: type[M], data: bytes) -> M:
+    """The message in `data`. Raises InvalidRequestError when it is none."""
+    try:
+        return kind.FromString(data)
+    except DecodeError:
+        raise InvalidRequestError(f"Unable to parse {kind.DESCRIPTOR.name}") from None
+
+
+def parse_version(text: str) -> int | None:
+    """A version as the protocol writes it, None for the empty one. Raises InvalidRequestError or ModelNotFoundError."""
+    if not text:
+        return None
+    try:
+        version = int(text) if len(text) <= _MAX_QUOTED else 0
+    except ValueError:
+        raise InvalidRequestError(
+            f"failed to get model version from specified version string '{_quoted(text)}', version should be an integral value > 0"
+        ) from None
+    if version < 1:
+        raise InvalidRequestError(f"invalid model version specified '{_quoted(text)}', version should be an integral value > 0")
+    return version
+
+
+def decode_request(message: pb.ModelInferRequest, received: float) -> Request:
+    """The request in a message that arrived at `received` seconds. Raises InvalidRequestError or NotSupportedError."""
+    timeout = _check_parameters(message.parameters)
+    names = [given.name for given in message.inputs]
+    if repeated := next((name for index, name in enumerate(names) if name in names[:index]), None):
+        raise InvalidRequestError(f"input '{_quoted(repeated)}' already exists in request")
+    if message.raw_input_contents:
+        tensors = _raw_tensors(message)
+    else:
+        tensors = [_typed_tensor(given, message.model_name) for given in message.inputs]
+    return Request(
+        model=message.model_name,
+        version=message.model_version,
+        id=message.id,
+        inputs=tuple(tensors),
+        outputs=tuple(_requested_outputs(message.outputs)),
+        deadline=None if timeout is None else received + timeout,
+    )
+
+
+def encode_response(response: Response) -> bytes:
+    """The message for a response; tensors are raw, one entry an output."""
+    message = pb.ModelInferResponse(model_name=response.model, model_version=response.version, id=response.id)
+    for tensor in response.outputs:
+        message.outputs.add(name=tensor.name, datatype=tensor.datatype.name, shape=tensor.array.shape)
+        message.raw_output_contents.append(_to_raw(tensor.array, tensor.datatype))
+    return message.SerializeToString()
+
+
+def encode_request(request: Request) -> bytes:
+    """The message for a request, tensors raw: a client's side."""
+    message = pb.ModelInferRequest(model_name=request.model, model_version=request.version, id=request.id)
+    for tensor in request.inputs:
+        message.inputs.add(name=tensor.name, datatype=tensor.datatype.name, shape=tensor.array.shape)
+        message.raw_input_contents.append(_to_raw(tensor.array, tensor.datatype))
+    for name in request.outputs:
+        message.outputs.add(name=name)
+    return message.SerializeToString()
+
+
+def decode_response(data: bytes) -> Response:
+    """The response in a message: a client's side."""
+    message = parse(pb.ModelInferResponse, data)
+    outputs = tuple(
+        Tensor(
+            given.name, DATATYPES[given.datatype], _from_raw(raw, DATATYPES[given.datatype], given.shape, given.name, message.model_name)
+        )
+        for given, raw in zip(message.outputs, message.raw_output_contents, strict=True)
+    )
+    return Response(message.model_name, message.model_version, message.id, outputs)
+
+
+def encode_metadata(name: str, versions: Sequence[str], signature: Signature, properties: Mapping[str, str]) -> bytes:
+    """The message that describes a model."""
+    return pb.ModelMetadataResponse(
+        name=name,
+        versions=versions,
+        platform="onnxruntime_onnx",
+        inputs=_described(signature.inputs.values()),
+        outputs=_described(signature.outputs.values()),
+        properties=properties,
+    ).SerializeToString()
+
+
+def _described(specs: Iterable[TensorSpec]) -> list[pb.ModelMetadataResponse.TensorMetadata]:
+    metadata = pb.ModelMetadataResponse.TensorMetadata
+    return [metadata(name=spec.name, datatype=spec.datatype.name, shape=spec.wire_shape) for spec in specs]
+
+
+def _check_parameters(parameters: Mapping[str, Any]) -> float | None:
+    """The request's own timeout in seconds, None without one. Raises for parameters that mean something not served here."""
+    for name, parameter in parameters.items():
+        kind = parameter.WhichOneof("parameter_choice")
+        if name in ("priority", "timeout") and kind not in ("int64_param", "uint64_param"):
+            raise InvalidRequestError(f"invalid value type for '{name}' parameter, expected int64_param or uint64_param.")
+        if name in ("sequence_id", "sequence_start", "sequence_end") and getattr(parameter, kind or "bool_param"):
+            raise NotSupportedError(f"parameter '{name}' belongs to the sequence extension, which this server does not have")
+        if name.startswith("triton_") and name != "triton_enable_empty_final_response":
+            raise InvalidRequestError(f"parameter keys starting with 'triton_' are reserved for the server; found '{_quoted(name)}'")
+    if "timeout" not in parameters:
+        return None
+    timeout = parameters["timeout"]
+    microseconds = int(getattr(timeout, timeout.WhichOneof("parameter_choice")))
+    return microseconds / 1e6 if microseconds > 0 else None
+
+
+def _requested_outputs(outputs: Iterable[pb.ModelInferRequest.InferRequestedOutputTensor]) -> list[str]:
+    names: list[str] = []
+    for output in outputs:
+        _check_shared_memory(output.parameters)
+        if "classification" in output.parameters:
+            raise NotSupportedError("the classification extension is not part of this server; ask for the output without it")
+        if output.name in names:
+            raise InvalidRequestError(f"output '{_quoted(output.name)}' already exists in request")
+        names.append(output.name)
+    return names
+
+
+def _check_shared_memory(parameters: Mapping[str, Any]) -> None:
+    """No region is ever registered, so whichever is named is unknown."""
+    if "shared_memory_region" in parameters:
+        region = _quoted(parameters["shared_memory_region"].string_param)
+        raise ModelNotFoundError(f"Unable to find shared memory region: '{region}'")
+
+
+def _raw_tensors(message: pb.ModelInferRequest) -> list[Tensor]:
+    model, given, raws = message.model_name, message.inputs, message.raw_input_contents
+    if len(raws) > len(given):
+        raise InvalidRequestError(
+            f"the number of inputs ({len(given)}) does not match the expected number of raw input contents ({len(raws)})"
+        )
+    tensors = []
+    for index, tensor in enumerate(given):
+        datatype = _datatype(tensor)
+        _check_shared_memory(tensor.parameters)
+        if tensor.HasField("contents"):
+            raise InvalidRequestError(
+                f"contents field must not be specified when using raw_input_contents for '{_quoted(tensor.name)}' for model '{model}'"
+            )
+        if index >= len(raws):
+            raise _no_data(tensor, model)
+        tensors.append(Tensor(tensor.name, datatype, _from_raw(raws[index], datatype, _shape(tensor), tensor.name, model)))
+    return tensors
+
+
+def _typed_tensor(tensor: pb.ModelInferRequest.InferInputTensor, model: str) -> Tensor:
+    datatype, shape = _datatype(tensor), _shape(tensor)
+    _check_shared_memory(tensor.parameters)
+    filled = [field.name for field, _ in tensor.contents.ListFields()]
+    elements = prod(shape)
+    if not filled and elements:
+        raise _no_data(tensor, model)
+    for field in filled:
+        if field != datatype.contents:
+            found = next(name for name, known in DATATYPES.items() if known.contents == field)
+            raise InvalidRequestError(
+                f"unexpected explicit tensor data for input tensor '{_quoted(tensor.name)}' for model '{model}' of type '{found}', "
+                f"expected datatype '{datatype.name}'"
+            )
+    values = getattr(tensor.contents, datatype.contents) if datatype.contents else ()
+    if len(values) != elements:
+        raise InvalidRequestError(
+            f"unexpected number of elements for input '{_quoted(tensor.name)}' for model '{model}'. Expected {elements}, got {len(values)}"
+        )
+    return Tensor(tensor.name, datatype, _from_values(values, datatype, tensor.name).reshape(shape))
+
+
+def _from_values(values: Sequence[Any], datatype: Datatype, name: str) -> Array:
+    if datatype.name == "BYTES":
+        return _strings(values, name)
+    try:
+        return np.asarray(values, datatype.numpy)
+    except OverflowError:
+        raise InvalidRequestError(f"a value of input '{_quoted(name)}' is out of the range of {datatype.name}") from None
+
+
+def _from_raw(raw: bytes, datatype: Datatype, shape: Sequence[int], name: str, model: str) -> Array:
+    """The array over the bytes themselves. Raises InvalidRequestError when they are too few or too many."""
+    elements = prod(shape)
+    if datatype.name == "BYTES":
+        return _strings(_elements(raw, elements, name), name).reshape(shape)
+    expected = elements * datatype.numpy.itemsize
+    if len(raw) != expected:
+        raise InvalidRequestError(
+            f"input byte size mismatch for input '{_quoted(name)}' for model '{_quoted(model)}'. Expected {expected}, got {len(raw)}"
+        )
+    if datatype.name == "BOOL":
+        return np.not_equal(np.frombuffer(raw, np.uint8), 0).reshape(shape)  # a bool that is neither 0 nor 1 is undefined in NumPy
+    return np.frombuffer(raw, datatype.numpy).reshape(shape)
+
+
+def _elements(raw: bytes, count: int, name: str) -> list[bytes]:
+    """The elements of a BYTES tensor: each after its length in four bytes, little-endian."""
+    found: list[bytes] = []
+    at = 0
+    while at < len(raw):
+        if len(raw) - at < _LENGTH:
+            raise InvalidRequestError(
+                f"incomplete string length indicator for inference input '{_quoted(name)}', expecting {_LENGTH} bytes but only "
+                f"{len(raw) - at} bytes available"
+            )
+        length = int.from_bytes(raw[at : at + _LENGTH], "little")
+        at += _LENGTH
+        if len(raw) - at < length:
+            raise InvalidRequestError(
+                f"incomplete string data for inference input '{_quoted(name)}', expecting string of length {length} but only "
+                f"{len(raw) - at} bytes available"
+            )
+        found.append(raw[at : at + length])
+        at += length
+    if len(found) != count:
+        raise InvalidRequestError(
+            f"unexpected number of string elements {len(found)} for inference input '{_quoted(name)}', expecting {count}"
+        )
+    return found
+
+
+def _strings(values: Sequence[bytes], name: str) -> Array:
+    """ONNX Runtime's tensors of strings, which are text. Raises InvalidRequestError for bytes that are not UTF-8."""
+    try:
+        return np.array([value.decode() for value in values], dtype=object)
+    except UnicodeDecodeError:
+        raise InvalidRequestError(f"an element of input '{_quoted(name)}' is not UTF-8, which models take strings as") from None
+
+
+def _to_raw(array: Array, datatype: Datatype) -> bytes:
+    if datatype.name != "BYTES":
+        return np.ascontiguousarray(array, datatype.numpy).tobytes()
+    encoded = [value if isinstance(value, bytes) else str(value).encode() for value in array.flat]
+    return b"".join(len(value).to_bytes(_LENGTH, "little") + value for value in encoded)
+
+
+def _datatype(tensor: pb.ModelInferRequest.InferInputTensor) -> Datatype:
+    if tensor.datatype not in DATATYPES:
+        raise InvalidRequestError(
+            f"inference input '{_quoted(tensor.name)}' data-type is '{_quoted(tensor.datatype)}', which is none of {', '.join(DATATYPES)}"
+        )
+    return DATATYPES[tensor.datatype]
+
+
+def _shape(tensor: pb.ModelInferRequest.InferInputTensor) -> tuple[int, ...]:
+    if any(size < 0 for size in tensor.shape):
+        raise InvalidRequestError(f"negative dimension in the shape {list(tensor.shape)} of input '{_quoted(tensor.name)}'")
+    return tuple(tensor.shape)
+
+
+def _no_data(tensor: pb.ModelInferRequest.InferInputTensor, model: str) -> InvalidRequestError:
+    return InvalidRequestError(f"unable to find data for input tensor '{_quoted(tensor.name)}' for model '{model}' in request.")
+
+
+def _quoted(text: str) -> str:
+    """A caller's own text as it may appear in a message: short, and printable."""
+    return "".join(char if char.isprintable() else "?" for char in text[:_MAX_QUOTED])
