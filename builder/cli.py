@@ -10,11 +10,10 @@ from typing import Any
 
 import click
 
-from builder import load_model
 from builder.errors import HornbeamError, SourceError
 from builder.export import Export
 from builder.graph import Spec
-from builder.models import Model
+from builder.models import Model, load_model
 from builder.proto import OPSET
 
 __all__ = ["main"]
