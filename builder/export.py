@@ -72,7 +72,10 @@ def export(
 
     `without` names passes to leave out. Raises ExportError or UnsupportedError, with nothing written, when a check fails.
     """
-    path = _path(Path(destination), name, version)
+    try:
+        path = _path(Path(destination), name, version)
+    except OSError as error:
+        raise ExportError(f"{destination} cannot be written: {error.strerror}") from error
     optimized, passes = optimize(graph, without)
     batched = _is_batched(optimized)
     proto = model_proto(optimized)

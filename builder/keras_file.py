@@ -99,7 +99,7 @@ def assign_weights(model: Layer, saved: SavedModel) -> None:
                     found.extend(_arrays(file, f"{path}/vars", layer))
                 except ModelFileError as error:
                     problems.append(f"layer '{layer.name}': {error}")
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError) as error:  # h5py's, for a damaged file
         raise ModelFileError(f"the weights in {saved.path} cannot be read: {error}") from None
     if problems:
         raise ModelFileError(several(f"the weights in {saved.path} do not fit the network", problems))
@@ -189,8 +189,12 @@ def _counted(path: str, layers: list[Layer]) -> list[tuple[str, Any]]:
 
 
 def _arrays(file: h5py.File, path: str, layer: Layer) -> list[tuple[Variable, Array]]:
+    import h5py
+
     group = _follow(file, path)
     variables = layer.own_variables
+    if not isinstance(group, h5py.Group):
+        raise ModelFileError(f"{path} is no group of arrays")
     if len(group) != len(variables):
         raise ModelFileError(f"needs {len(variables)} arrays at {path}, and the file has {len(group)}")
     return [(variable, _array(_follow(group, str(index)), f"{path}/{index}", variable)) for index, variable in enumerate(variables)]

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from builder import activations, initializers
+from builder.dtype_policy import policy_config, standardize_policy
 from builder.errors import HornbeamError, NetworkError, UnsupportedError
+from builder.execution import Executable
 from builder.graph import Array, Graph, Input, Parameter, Spec, current_scope, scope
 from builder.initializers import Initializer
+from builder.input_spec import InputSpec
 from builder.naming import auto_name
 from builder.ops.promotion import is_floating
 from builder.ops.symbolic import (
@@ -31,52 +33,11 @@ from builder.ops.symbolic import (
     standardize_dtype,
     symbolic_leaves,
 )
-from builder.passes import optimize
-from builder.runtime import Program
 from builder.structure import flatten, map_structure, pack
 
-__all__ = ["REGISTRY", "Executable", "InputSpec", "Layer", "deserialize", "input_dims", "serialize"]
+__all__ = ["REGISTRY", "Layer", "deserialize", "input_dims", "serialize"]
 
 REGISTRY: dict[str, type[Layer]] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class InputSpec:
-    """What a layer asks of an input: a rank, a least rank, and sizes of axes by their index."""
-
-    ndim: int | None = None
-    min_ndim: int | None = None
-    axes: tuple[tuple[int, int], ...] = ()
-
-    def check(self, layer: str, index: int, tensor: KerasTensor) -> None:
-        """Raises NetworkError, in Keras's words, when the tensor is not as asked."""
-        found = f"Input {index} with name '{tensor.name}' of layer '{layer}' is incompatible with the layer"
-        received = f"Full shape received: {tensor.shape}"
-        if self.ndim is not None and tensor.ndim != self.ndim:
-            raise NetworkError(f"{found}: expected ndim={self.ndim}, found ndim={tensor.ndim}. {received}")
-        if self.min_ndim is not None and tensor.ndim < self.min_ndim:
-            raise NetworkError(f"{found}: expected min_ndim={self.min_ndim}, found ndim={tensor.ndim}. {received}")
-        for axis, size in self.axes:
-            if tensor.shape[axis] not in (size, None):
-                raise NetworkError(
-                    f"{found}: expected axis {axis} of input shape to have value {size}, but received input with shape {tensor.shape}"
-                )
-
-
-class Executable:
-    """A graph that is compiled when it is first run, and again after any of its weights has been assigned."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self._program: Program | None = None
-        self._versions: list[int] = []
-
-    def run(self, arrays: Sequence[Array]) -> list[Array]:
-        """The outputs for `arrays`, one for each input of the graph."""
-        versions = [parameter.version for parameter in self.graph.parameters()]
-        if self._program is None or versions != self._versions:
-            self._program, self._versions = Program(optimize(self.graph)[0]), versions
-        return self._program.run(arrays)
 
 
 class Layer:
@@ -108,7 +69,7 @@ class Layer:
             raise NetworkError(f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}")
         self.name = name or auto_name(type(self).__name__)
         self.trainable = trainable
-        self.dtype = _policy(dtype)
+        self.dtype = standardize_policy(dtype)
         self.autocast = autocast
         self.built = False
         self.calls: list[Call] = []
@@ -218,7 +179,7 @@ class Layer:
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data: `from_config` makes an equal layer, without the weights."""
         fields = {name: serialize(getattr(self, name, given)) for name, given in self._arguments.items()}
-        base = {"name": self.name, "trainable": self.trainable, "dtype": _policy_config(self.dtype)}
+        base = {"name": self.name, "trainable": self.trainable, "dtype": policy_config(self.dtype)}
         return base | fields | {key: serialize(value) for key, value in self._training_only.items()}
 
     @classmethod
@@ -228,13 +189,13 @@ class Layer:
 
     @property
     def output(self) -> Any:
-        """The symbolic output of the only call. Raises AttributeError when there is none, or several."""
-        return _unpacked(self._only_call().outputs)
+        """The symbolic output of the first call. Raises AttributeError when there is none."""
+        return _unpacked(self._first_call().outputs)
 
     @property
     def input(self) -> Any:
-        """The symbolic input of the only call. Raises AttributeError when there is none, or several."""
-        return _unpacked(self._only_call().inputs)
+        """The symbolic input of the first call. Raises AttributeError when there is none."""
+        return _unpacked(self._first_call().inputs)
 
     # What subclasses and models build on.
 
@@ -310,10 +271,9 @@ class Layer:
         executable, outputs = self._executables[key]
         return pack(outputs, executable.run(arrays))
 
-    def _only_call(self) -> Call:
-        if len(self.calls) != 1:
-            been = "has never been called" if not self.calls else f"has been called {len(self.calls)} times"
-            raise AttributeError(f"The layer {self.name} {been} and thus has no defined input/output.")
+    def _first_call(self) -> Call:
+        if not self.calls:
+            raise AttributeError(f"The layer {self.name} has never been called and thus has no defined input/output.")
         return self.calls[0]
 
     def __repr__(self) -> str:
@@ -359,7 +319,7 @@ def deserialize(config: Any) -> Layer:
         return REGISTRY[name].from_config(dict(arguments))
     except HornbeamError:
         raise
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         raise NetworkError(f"layer '{arguments.get('name', '?')}' ({name}) has a config that does not fit: {error}") from error
 
 
@@ -397,20 +357,6 @@ def _given_input_shape(kwargs: dict[str, Any]) -> Shape | None:
     return None
 
 
-def _policy(dtype: Any) -> str:
-    """The dtype of a policy as Keras takes and saves it: None, a name, or a DTypePolicy's config."""
-    name = (dtype.get("config") or {}).get("name") if isinstance(dtype, dict) else dtype
-    if isinstance(name, str) and name.startswith("mixed_"):
-        raise UnsupportedError(f"dtype policy '{name}' is not supported yet; use 'float32', 'float16' or 'bfloat16'")
-    if isinstance(dtype, dict) and dtype.get("class_name") != "DTypePolicy":
-        raise UnsupportedError(f"dtype policy {dtype.get('class_name')} is not supported yet; use a plain dtype such as 'float32'")
-    return standardize_dtype(name)
-
-
-def _policy_config(dtype: str) -> dict[str, Any]:
-    return {"module": "keras", "class_name": "DTypePolicy", "config": {"name": dtype}, "registered_name": None}
-
-
 def _shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The shape of the first argument; a structure of shapes where that is a structure of tensors."""
     first = args[0] if args else next(iter(kwargs.values()))
@@ -424,6 +370,8 @@ def _unpacked(structure: Any) -> Any:
 def _module(cls: type) -> str:
     if not cls.__module__.startswith("builder."):
         return cls.__module__
+    if cls.__name__ == "Functional":
+        return "keras.src.models.functional"  # Keras has no public name for it
     return "keras.layers" if ".layers" in cls.__module__ else "keras"
 
 

@@ -65,7 +65,7 @@ def infer(op: str, inputs: Sequence[Value | None], attributes: Mapping[str, Attr
             opset_imports=_IMPORTS,
             ir_version=IR_VERSION,
         )
-    except onnx.shape_inference.InferenceError as error:
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
         shapes = ", ".join(_readable(value.spec) for value in given.values())
         raise NetworkError(f"{op} rejects inputs {shapes}: {_reason(error)}") from None
     return tuple(_spec(inferred[name]) for name in node.output)

@@ -1,6 +1,7 @@
 """Keras's layers, a file for each of its families."""
 
-from builder.layer import InputSpec, Layer
+from builder.input_spec import InputSpec
+from builder.layer import Layer
 from builder.layers.activation import Activation, ReLU, Softmax
 from builder.layers.convolution import Conv2D, Convolution2D
 from builder.layers.core import Dense, Input, InputLayer

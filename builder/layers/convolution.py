@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 from builder import activations, initializers, ops
 from builder.errors import NetworkError
-from builder.layer import InputSpec, Layer
+from builder.input_spec import InputSpec
+from builder.layer import Layer
 from builder.layers.window import standardize_data_format, standardize_padding, standardize_sizes
 from builder.ops.symbolic import KerasTensor, Shape
 

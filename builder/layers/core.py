@@ -7,7 +7,8 @@ from builder import activations, initializers, ops
 from builder.errors import NetworkError, UnsupportedError
 from builder.graph import Input as GraphInput
 from builder.graph import Spec
-from builder.layer import InputSpec, Layer, input_dims
+from builder.input_spec import InputSpec
+from builder.layer import Layer, input_dims
 from builder.ops.symbolic import KerasTensor, Shape, record, standardize_dtype
 
 __all__ = ["Dense", "Input", "InputLayer"]

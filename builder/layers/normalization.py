@@ -6,7 +6,8 @@ import numpy as np
 
 from builder import initializers, ops
 from builder.errors import NetworkError
-from builder.layer import InputSpec, Layer
+from builder.input_spec import InputSpec
+from builder.layer import Layer
 from builder.ops.symbolic import KerasTensor, Shape, unsupported
 
 __all__ = ["BatchNormalization"]
@@ -75,6 +76,7 @@ class BatchNormalization(Layer):
                 inputs,
             )
         size = self.moving_mean.shape
-        gamma = self.gamma if self.gamma is not None else np.ones(size, self.dtype)
-        beta = self.beta if self.beta is not None else np.zeros(size, self.dtype)
+        # One number seen `size` times: a size that a file merely claims costs nothing.
+        gamma = self.gamma if self.gamma is not None else np.broadcast_to(np.ones((), self.dtype), size)
+        beta = self.beta if self.beta is not None else np.broadcast_to(np.zeros((), self.dtype), size)
         return ops.batch_normalization(inputs, self.moving_mean, self.moving_variance, self.axis, beta, gamma, self.epsilon)

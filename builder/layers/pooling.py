@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from builder import ops
-from builder.layer import InputSpec, Layer
+from builder.input_spec import InputSpec
+from builder.layer import Layer
 from builder.layers.window import standardize_data_format, standardize_padding, standardize_sizes
 from builder.ops.symbolic import KerasTensor
 

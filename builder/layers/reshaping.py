@@ -6,7 +6,8 @@ from typing import Any
 
 from builder import ops
 from builder.errors import NetworkError
-from builder.layer import InputSpec, Layer
+from builder.input_spec import InputSpec
+from builder.layer import Layer
 from builder.layers.window import standardize_data_format
 from builder.ops.symbolic import KerasTensor, emit
 

@@ -26,9 +26,10 @@ class Functional(Model):
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
         super().__init__(name=name, trainable=trainable, **kwargs)
-        self._inputs_struct = _as_list(inputs, "inputs")
+        _check_tensors(inputs, "inputs")
+        _check_tensors(outputs, "outputs")
+        self._inputs_struct = inputs
         self._outputs_struct = outputs
-        _as_list(outputs, "outputs")
         self.network = Network.between(self.inputs, self.outputs)
         self.built = True
         self.autocast = False  # inputs take the dtype of their own Input
@@ -126,8 +127,8 @@ class Functional(Model):
                 }
                 for layer in self.layers
             ],
-            "input_layers": map_structure(index.address, self._inputs_struct),
-            "output_layers": map_structure(index.address, self._outputs_struct),
+            "input_layers": map_structure(index.end, self._inputs_struct),
+            "output_layers": map_structure(index.end, self._outputs_struct),
         }
 
     @classmethod
@@ -183,7 +184,12 @@ class _CallIndex:
     def address(self, tensor: KerasTensor) -> list[Any]:
         history = history_of(tensor)
         operation = history.call.operation
-        return [operation.name, self.calls_of(operation).index(history.call) + _first_index(operation), history.index]
+        return [operation.name, self.calls_of(operation).index(history.call), history.index]
+
+    def end(self, tensor: KerasTensor) -> list[Any]:
+        """The address of an input or output of the network, where Keras counts calls otherwise."""
+        name, call, output = self.address(tensor)
+        return [name, call + _first_index(history_of(tensor).call.operation), output]
 
 
 class _Rebuild:
@@ -241,7 +247,7 @@ class _Rebuild:
                 raise UnsupportedError(f"model '{self.name}' has a call with an argument of class {name}, which is not known here")
             case dict():
                 return {key: self._arguments(item) for key, item in value.items()}
-            case list():
+            case list() | tuple():
                 return [self._arguments(item) for item in value]
             case _:
                 return value
@@ -249,17 +255,21 @@ class _Rebuild:
     def _resolve_all(self, value: Any) -> Any:
         if isinstance(value, dict):
             return {key: self._resolve_all(item) for key, item in value.items()}
-        if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
-            return self._tensor(value)
-        if isinstance(value, list):
+        if isinstance(value, list | tuple) and len(value) == 3 and isinstance(value[0], str):
+            return self._end(value)
+        if isinstance(value, list | tuple):
             return [self._resolve_all(item) for item in value]
         raise NetworkError(f"the config of model '{self.name}' names an input or output as {value!r}, not as [layer, call, output]")
 
+    def _end(self, address: Any) -> KerasTensor:
+        name, call, output = address
+        layer = self.layers.get(name)
+        return self._tensor([name, call - _first_index(layer) if layer and isinstance(call, int) else call, output])
+
     def _tensor(self, address: Any) -> KerasTensor:
         match address:
-            case [str(name), int(call), int(output)] if name in self.layers:
+            case [str(name), int(index), int(output)] if name in self.layers:
                 layer = self.layers[name]
-                index = call - _first_index(layer)
             case _:
                 raise NetworkError(f"the config of model '{self.name}' refers to {address!r}, which is no output of its layers")
         if not 0 <= index < len(layer.calls):
@@ -279,7 +289,10 @@ class _NotYetError(NetworkError):
 
 
 def _first_index(operation: Operation) -> int:
-    """What Keras counts the calls of an operation from: a Functional model has one before any, its own construction."""
+    """What Keras counts the calls of an operation from where it names a network's inputs and outputs.
+
+    A Functional model has a call before any, its own construction; where a call names its arguments, that one is left out.
+    """
     return 1 if isinstance(operation, Functional) else 0
 
 
@@ -304,8 +317,8 @@ def _producer(tensor: KerasTensor) -> Operation:
     return history_of(tensor).call.operation
 
 
-def _as_list(structure: Any, argument: str) -> Any:
-    """The structure, a lone tensor as a list of one; raises NetworkError when it is empty or holds anything but tensors."""
+def _check_tensors(structure: Any, argument: str) -> None:
+    """Raises NetworkError when the structure is empty or holds anything but tensors."""
     leaves = flatten(structure)
     if not leaves:
         raise NetworkError(f"`{argument}` argument cannot be empty. Received: {argument}={structure}")
@@ -314,7 +327,6 @@ def _as_list(structure: Any, argument: str) -> Any:
             raise NetworkError(
                 f"All `{argument}` values must be KerasTensors. Received: {argument}={structure} including invalid value {leaf}"
             )
-    return [structure] if isinstance(structure, KerasTensor) else structure
 
 
 def _unique(names: Sequence[str], taken: Sequence[str]) -> list[str]:

@@ -30,8 +30,10 @@ def load_model(
         model = deserialize(saved.config)
     except RecursionError:
         raise ModelFileError(f"{saved.path}: its models are nested too deeply") from None
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{saved.path} cannot be opened: {error}") from error
     except HornbeamError as error:
-        raise type(error)(f"{saved.path} cannot be opened: {error}") from error
+        raise ModelFileError(f"{saved.path} cannot be opened: {error}") from error
     if not isinstance(model, Model):
         raise ModelFileError(f"{saved.path} holds a {type(model).__name__}, not a model")
     if not model.built:

@@ -242,7 +242,7 @@ def batch_normalization(
     epsilon: float = 1e-3,
 ) -> KerasTensor:
     """`(x - mean) / sqrt(variance + epsilon) * scale + offset`, each `(channels,)` along `axis` (ONNX BatchNormalization)."""
-    rank = len(shape_of(x))
+    x, rank = floating(x), len(shape_of(x))
     moved = _swap_to_second(rank, axis % rank)
     first = x if moved is None else knp.transpose(x, moved)
     normalized = emit("BatchNormalization", first, scale, offset, mean, variance, epsilon=float(epsilon))

@@ -38,4 +38,5 @@ def merge_duplicates(graph: Graph) -> Graph:
 def _content(array: Array) -> Hashable:
     if array.dtype.kind in "OUS":
         return id(array)
-    return array.dtype.str, array.shape, blake2b(np.ascontiguousarray(array).data, digest_size=16).digest()
+    plain = np.ascontiguousarray(array).reshape(-1).view(np.uint8)  # bfloat16 has no buffer of its own
+    return array.dtype.name, array.shape, blake2b(plain.data, digest_size=16).digest()

@@ -44,9 +44,7 @@ def main() -> None:
     keras.utils.set_random_seed(SEED)
     images, labels = load_digits(return_X_y=True)
     images = (images.reshape(-1, 8, 8, 1) / 16).astype("float32")
-    seen, held_out, seen_labels, held_out_labels = train_test_split(
-        images, labels, test_size=HELD_OUT, random_state=SEED, stratify=labels
-    )
+    seen, held_out, seen_labels, held_out_labels = train_test_split(images, labels, test_size=HELD_OUT, random_state=SEED, stratify=labels)
     model = network()
     model.compile(keras.optimizers.Adam(2e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(seen, seen_labels, epochs=30, batch_size=32, verbose=2)
