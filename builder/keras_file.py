@@ -21,9 +21,10 @@ import numpy as np
 
 from builder.errors import ModelFileError, several
 from builder.graph import Array
-from builder.layer import REGISTRY, Layer
+from builder.layer import Layer
 from builder.naming import snake_case
 from builder.ops.symbolic import Variable
+from builder.saving import REGISTRY
 
 if TYPE_CHECKING:
     import h5py

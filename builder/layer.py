@@ -1,4 +1,4 @@
-"""`Layer`: what every layer is, and the closed registry of those that this package knows.
+"""`Layer`: what every layer is.
 
 A layer is its constructor's fields, which are its config; `build`, which adds weights once shapes are known; and `call`,
 its maths, written in `ops`. Called on symbolic tensors it becomes part of a network; called on arrays it is traced,
@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from builder import activations, initializers
+from builder import initializers
 from builder.dtype_policy import policy_config, standardize_policy
-from builder.errors import HornbeamError, NetworkError, UnsupportedError
+from builder.errors import NetworkError
 from builder.execution import Executable
-from builder.graph import Array, Graph, Input, Parameter, Spec, current_scope, scope
-from builder.initializers import Initializer
+from builder.graph import Array, Graph, Parameter, Spec, current_scope, scope
 from builder.input_spec import InputSpec
 from builder.naming import auto_name
 from builder.ops.promotion import is_floating
@@ -29,15 +29,16 @@ from builder.ops.symbolic import (
     Variable,
     bare,
     converted,
+    graph_input,
+    placeholder,
     record,
     standardize_dtype,
     symbolic_leaves,
 )
+from builder.saving import register, serialize
 from builder.structure import flatten, map_structure, pack
 
-__all__ = ["REGISTRY", "Layer", "deserialize", "input_dims", "serialize"]
-
-REGISTRY: dict[str, type[Layer]] = {}
+__all__ = ["Layer"]
 
 
 class Layer:
@@ -56,8 +57,9 @@ class Layer:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls.__module__.startswith("builder.") and not cls.__name__.startswith("_"):
-            REGISTRY[cls.__name__] = cls
+        if "build" in vars(cls):
+            cls.build = _marking(cls.build)  # type: ignore[method-assign]
+        register(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)
@@ -68,7 +70,7 @@ class Layer:
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise NetworkError(f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}")
         self.name = name or auto_name(type(self).__name__)
-        self.trainable = trainable
+        self._trainable = trainable
         self.dtype = standardize_policy(dtype)
         self.autocast = autocast
         self.built = False
@@ -125,9 +127,23 @@ class Layer:
         """Adds the weights, once the shape of the first argument is known. The batch's size is None."""
 
     @property
+    def trainable(self) -> bool:
+        """Whether training would change this layer; setting it sets it for the layers inside too."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = value
+        for layer in self.sublayers():
+            layer.trainable = value
+
+    @property
     def trainable_weights(self) -> list[Variable]:
         """The weights that training would change, this layer's and then its sublayers'; none where it is frozen."""
-        return [variable for variable in self.weights if variable.trainable] if self.trainable else []
+        if not self.trainable:
+            return []
+        own = [variable for variable in self.own_variables if variable.trainable]
+        return _each_once([*own, *(variable for layer in self.sublayers() for variable in layer.trainable_weights)])
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
@@ -138,8 +154,7 @@ class Layer:
     @property
     def weights(self) -> list[Variable]:
         """All weights, each once: this layer's, trainable ones first, and then those of its sublayers."""
-        found = [*self.own_variables, *(variable for layer in self.sublayers() for variable in layer.weights)]
-        return list({id(variable): variable for variable in found}.values())
+        return _each_once([*self.own_variables, *(variable for layer in self.sublayers() for variable in layer.weights)])
 
     @property
     def own_variables(self) -> list[Variable]:
@@ -217,7 +232,7 @@ class Layer:
             try:
                 if not self.built:
                     self.build(_shapes(args, kwargs))
-                    self.built = True
+                    self.built = True  # where there is none to build too
                 return self.call(*args, **kwargs)
             except NetworkError as error:
                 if error.args and str(error.args[0]).startswith("layer '"):
@@ -261,12 +276,15 @@ class Layer:
             raise NetworkError(f"layer '{self.name}' was called without a tensor: pass arrays, or symbolic tensors from Input()")
         key = (tuple((array.ndim, array.shape[1:], array.dtype.name) for array in arrays), repr(kwargs))
         if key not in self._executables:
-            inputs = [Input(f"input_{index}", _spec(array)) for index, array in enumerate(arrays)]
-            symbols = iter(KerasTensor(value) for value in inputs)
+            inputs = [
+                placeholder(f"input_{index}", (None, *array.shape[1:])[: array.ndim], array.dtype.name)
+                for index, array in enumerate(arrays)
+            ]
+            symbols = iter(inputs)
             leaves = [leaf if array is None else next(symbols) for leaf, array in zip(flatten(args), given, strict=True)]
             outputs = self._trace(pack(args, leaves), kwargs)
             values = tuple(tensor.value for tensor in flatten(outputs))
-            graph = Graph(tuple(inputs), values, tuple(f"output_{index}" for index in range(len(values))))
+            graph = Graph(tuple(graph_input(tensor) for tensor in inputs), values, tuple(f"output_{index}" for index in range(len(values))))
             self._executables[key] = Executable(graph), outputs
         executable, outputs = self._executables[key]
         return pack(outputs, executable.run(arrays))
@@ -278,58 +296,6 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-def serialize(value: Any) -> Any:
-    """A constructor's argument as plain data, in the form that Keras saves."""
-    match value:
-        case Layer():
-            return {
-                "module": _module(type(value)),
-                "class_name": type(value).__name__,
-                "config": value.get_config(),
-                "registered_name": None,
-            }
-        case Initializer():
-            return initializers.serialize(value)
-        case dict():
-            return {key: serialize(item) for key, item in value.items()}
-        case list() | tuple():
-            return type(value)(serialize(item) for item in value)
-        case np.ndarray() | np.generic():
-            return value.tolist()
-        case _ if callable(value) and not isinstance(value, type):
-            return activations.serialize(value)
-        case _:
-            return value
-
-
-def deserialize(config: Any) -> Layer:
-    """The layer for a config that `serialize` or Keras made; its class is looked up in the registry, never imported.
-
-    Raises UnsupportedError when the class is not known here, NetworkError when its arguments do not fit.
-    """
-    name = config.get("class_name") if isinstance(config, dict) else None
-    arguments = config.get("config") if isinstance(config, dict) else None
-    if not isinstance(name, str) or not isinstance(arguments, dict):
-        raise NetworkError(f"Improper config format for a layer: expected 'class_name' and 'config', found {config!r:.200}")
-    if name not in REGISTRY:
-        raise UnsupportedError(f"layer '{arguments.get('name', '?')}' is a {name}, which is not known here")
-    try:
-        return REGISTRY[name].from_config(dict(arguments))
-    except HornbeamError:
-        raise
-    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
-        raise NetworkError(f"layer '{arguments.get('name', '?')}' ({name}) has a config that does not fit: {error}") from error
-
-
-def input_dims(shape: Shape, name: str) -> tuple[int | str, ...]:
-    """The dimensions of an input: what is free gets a name, `batch` for the first axis, `<input>_<axis>` for another.
-
-    Two inputs never share the name of another free axis: sizes that merely may be equal are not promised to be.
-    """
-    free = ("batch", *(f"{name}_{axis}" for axis in range(1, len(shape))))
-    return tuple(free[axis] if size is None else size for axis, size in enumerate(shape))
 
 
 def _named_arguments(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -363,16 +329,12 @@ def _shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return map_structure(lambda leaf: leaf.shape if isinstance(leaf, KerasTensor) else np.shape(leaf), first)
 
 
+def _each_once(variables: Sequence[Variable]) -> list[Variable]:
+    return list({id(variable): variable for variable in variables}.values())
+
+
 def _unpacked(structure: Any) -> Any:
     return structure[0] if isinstance(structure, list) and len(structure) == 1 else structure
-
-
-def _module(cls: type) -> str:
-    if not cls.__module__.startswith("builder."):
-        return cls.__module__
-    if cls.__name__ == "Functional":
-        return "keras.src.models.functional"  # Keras has no public name for it
-    return "keras.layers" if ".layers" in cls.__module__ else "keras"
 
 
 def _array(leaf: Any) -> Array | None:
@@ -383,5 +345,12 @@ def _array(leaf: Any) -> Array | None:
     return None
 
 
-def _spec(array: Array) -> Spec:
-    return Spec(input_dims((None, *array.shape[1:]), "input") if array.ndim else (), array.dtype.name)
+def _marking(build: Callable[..., None]) -> Callable[..., None]:
+    """`build`, after which the layer is built, also when a user calls it and not the first call does."""
+
+    @wraps(build)
+    def mark(self: Layer, *args: Any, **kwargs: Any) -> None:
+        build(self, *args, **kwargs)
+        self.built = True
+
+    return mark

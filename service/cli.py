@@ -71,13 +71,15 @@ def run(path: Path, **values: Any) -> None:
 
 
 def _stop_on_signals() -> Event:
-    """Set by the first SIGTERM or SIGINT; the second acts as if nobody had asked."""
+    """Set by the first SIGTERM or SIGINT; the second, of either, ends the process there and then."""
     stopped = Event()
+    numbers = (signal.SIGTERM, signal.SIGINT)
 
-    def stop(number: int, _: object) -> None:
-        signal.signal(number, signal.SIG_DFL)
+    def stop(*_: object) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
         stopped.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in numbers:
         signal.signal(number, stop)
     return stopped

@@ -32,7 +32,10 @@ __all__ = [
     "RequestExpiredError",
     "ServiceError",
     "StartupError",
+    "quoted",
 ]
+
+_MAX_QUOTED = 64  # characters
 
 
 class Kind(Enum):
@@ -120,3 +123,8 @@ class ExecutionFailedError(ServiceError):
 
 class StartupError(Exception):
     """The server cannot start as it was told to; the text says what to change."""
+
+
+def quoted(text: str) -> str:
+    """A caller's own text as it may appear in a message: short, and printable."""
+    return "".join(char if char.isprintable() else "?" for char in text[:_MAX_QUOTED])

@@ -5,11 +5,9 @@ from typing import Any
 
 from builder import activations, initializers, ops
 from builder.errors import NetworkError, UnsupportedError
-from builder.graph import Input as GraphInput
-from builder.graph import Spec
 from builder.input_spec import InputSpec
-from builder.layer import Layer, input_dims
-from builder.ops.symbolic import KerasTensor, Shape, record, standardize_dtype
+from builder.layer import Layer
+from builder.ops.symbolic import KerasTensor, Shape, placeholder, record, standardize_dtype
 
 __all__ = ["Dense", "Input", "InputLayer"]
 
@@ -41,8 +39,7 @@ class InputLayer(Layer):
                 raise UnsupportedError(f"input '{self.name}' is {kind}, which plain ONNX is not; make it a dense, required input")
         self.batch_shape = _batch_shape(shape, batch_size, batch_shape or self.given_input_shape)
         self.built = True
-        value = GraphInput(self.name, Spec(input_dims(self.batch_shape, self.name), self.dtype))
-        (tensor,) = record(self, (), {}, [KerasTensor(value)])
+        (tensor,) = record(self, (), {}, [placeholder(self.name, self.batch_shape, self.dtype)])
         tensor.name = given_name or tensor.name
         self.calls[0].outputs = tensor
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from builder import ops
 from builder.errors import NetworkError, UnsupportedError, several
-from builder.graph import Graph, Input
-from builder.layer import Layer, deserialize, serialize
+from builder.graph import Graph
+from builder.layer import Layer
 from builder.models.model import Model
 from builder.models.network import Network, history_of
-from builder.ops.symbolic import Call, KerasTensor, Operation
+from builder.ops.symbolic import Call, KerasTensor, Operation, graph_input
+from builder.saving import deserialize, serialize
 from builder.structure import flatten, map_structure, pack
 from builder.summary import Row
 
@@ -41,6 +42,16 @@ class Functional(Model):
     @property
     def outputs(self) -> list[KerasTensor]:
         return flatten(self._outputs_struct)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs in the structure in which they were given."""
+        return self._inputs_struct
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs in the structure in which they were given."""
+        return self._outputs_struct
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -81,9 +92,8 @@ class Functional(Model):
         yield "layers", self.layers
 
     def graph(self) -> Graph:
-        inputs = tuple(tensor.value for tensor in self.inputs)
-        assert all(isinstance(value, Input) for value in inputs)
-        return Graph(inputs, tuple(tensor.value for tensor in self.outputs), tuple(self.output_names))  # type: ignore[arg-type]
+        inputs = tuple(graph_input(tensor) for tensor in self.inputs)
+        return Graph(inputs, tuple(tensor.value for tensor in self.outputs), tuple(self.output_names))
 
     def structured(self, outputs: Sequence[Any]) -> Any:
         packed = pack(self._outputs_struct, outputs)
@@ -137,17 +147,14 @@ class Functional(Model):
         return _Rebuild(config).model(cls)
 
     def _by_position(self, inputs: Any) -> Any:
-        """A dict of inputs by name as a list, where the model does not take a dict itself."""
-        if not isinstance(inputs, dict) or isinstance(self._inputs_struct, dict):
+        """A dict of inputs as a list: by the keys of the model's own dict where it has one, else by the inputs' names."""
+        if not isinstance(inputs, dict):
             return inputs
-        if missing := [name for name in self.input_names if name not in inputs]:
-            raise NetworkError(
-                several(
-                    f"model '{self.name}' takes inputs {self.input_names}",
-                    [f"'{name}' is missing from {sorted(inputs)}" for name in missing],
-                )
-            )
-        return [inputs[name] for name in self.input_names]
+        names = sorted(self._inputs_struct) if isinstance(self._inputs_struct, dict) else self.input_names
+        if missing := [name for name in names if name not in inputs]:
+            problems = [f"'{name}' is missing from {sorted(inputs)}" for name in missing]
+            raise NetworkError(several(f"model '{self.name}' takes inputs {names}", problems))
+        return [inputs[name] for name in names]
 
     def _with_rank(self, index: int, value: Any) -> Any:
         """An input with a last axis of size 1 too few or too many, put right; then its shape is checked."""

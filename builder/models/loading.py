@@ -7,8 +7,8 @@ from typing import Any
 from builder import keras_file
 from builder.errors import HornbeamError, ModelFileError, UnsupportedError, several
 from builder.export import Source
-from builder.layer import deserialize
 from builder.models.model import Model
+from builder.saving import deserialize
 
 __all__ = ["load_model"]
 

@@ -13,8 +13,9 @@ from builder.errors import NetworkError, NotBuiltError, UnsupportedError
 from builder.execution import Executable
 from builder.export import Export, Source, export
 from builder.graph import Array, Graph
-from builder.layer import REGISTRY, Layer
+from builder.layer import Layer
 from builder.ops.symbolic import KerasTensor, Operation
+from builder.saving import REGISTRY
 from builder.structure import flatten, map_structure
 from builder.summary import Row, Totals, between, render
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from builder.errors import NetworkError, NotBuiltError, several
 from builder.graph import Graph
-from builder.layer import Layer, deserialize, serialize
+from builder.layer import Layer
 from builder.layers import InputLayer
 from builder.models.functional import Functional
 from builder.models.model import Model
 from builder.models.network import history_of
 from builder.ops.symbolic import KerasTensor
+from builder.saving import deserialize, serialize
 from builder.structure import flatten
 
 __all__ = ["Sequential"]
@@ -93,6 +94,14 @@ class Sequential(Model):
     @property
     def outputs(self) -> list[KerasTensor]:
         return self._built("outputs").outputs
+
+    @property
+    def input(self) -> Any:
+        return self._built("input").input
+
+    @property
+    def output(self) -> Any:
+        return self._built("output").output
 
     @property
     def functional(self) -> Functional:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, ParamSpec, Protocol, TypeVar, cast
 import numpy as np
 
 from builder.errors import NetworkError, SymbolicError
-from builder.graph import Array, Attribute, Constant, Dim, Node, Parameter, Result, Spec, Value, current_scope, scope
+from builder.graph import Array, Attribute, Constant, Dim, Input, Node, Parameter, Result, Spec, Value, current_scope, scope
 from builder.naming import auto_name
 from builder.proto import DTYPES, UNSUPPORTED, infer, is_dtype
 from builder.runtime import evaluate
@@ -32,7 +32,9 @@ __all__ = [
     "bare",
     "converted",
     "emit",
+    "graph_input",
     "operation",
+    "placeholder",
     "record",
     "shape_of",
     "standardize_dtype",
@@ -270,6 +272,23 @@ def record(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any], 
 def bare(structure: Any) -> Any:
     """The same structure, its tensors without history, so that what is done with them is not part of the network."""
     return map_structure(lambda leaf: KerasTensor(leaf.value, leaf.name) if isinstance(leaf, KerasTensor) else leaf, structure)
+
+
+def placeholder(name: str, shape: Shape, dtype: str) -> KerasTensor:
+    """A tensor that the caller of the network supplies.
+
+    What is free gets a name: `batch` on the first axis, `<input>_<axis>` on another, so that two inputs never share the
+    name of another free axis, whose sizes merely may be equal.
+    """
+    free = ("batch", *(f"{name}_{axis}" for axis in range(1, len(shape))))
+    dims = tuple(free[axis] if size is None else size for axis, size in enumerate(shape))
+    return KerasTensor(Input(name, Spec(dims, dtype)), name)
+
+
+def graph_input(tensor: KerasTensor) -> Input:
+    """The graph's input that a placeholder stands for."""
+    assert isinstance(tensor.value, Input), tensor
+    return tensor.value
 
 
 def symbolic_leaves(structure: Any) -> list[KerasTensor]:

@@ -53,13 +53,14 @@ def _with_normalization(node: Node, inputs: Inputs, uses: Counter[Value]) -> Seq
     spread = factor.reshape((-1,) + (1,) * (kernel.spec.rank - 1)) if product.node.op == "Conv" else factor
     bias = _exactly(biases[0]) if biases else np.zeros_like(mean)
     dtype = kernel.array.dtype
-    fused = (
-        Constant((_exactly(kernel) * spread).astype(dtype), kernel.name),
-        Constant(((bias - mean) * factor + offset).astype(dtype), biases[0].name if isinstance(biases[0], Weight) else "bias")
-        if biases
-        else Constant(((bias - mean) * factor + offset).astype(dtype), "bias"),
-    )
-    return [Result(replace(product.node, inputs=(product.node.inputs[0], *fused)))]
+    fused_kernel = Constant((_exactly(kernel) * spread).astype(dtype), kernel.name)
+    fused_bias = Constant(((bias - mean) * factor + offset).astype(dtype), _name(biases))
+    return [Result(replace(product.node, inputs=(product.node.inputs[0], fused_kernel, fused_bias)))]
+
+
+def _name(biases: Sequence[Value | None]) -> str:
+    """The bias that there was, or the name that Keras would give one."""
+    return biases[0].name if biases and isinstance(biases[0], Weight) else "bias"
 
 
 def _is_matrix_product(node: Node) -> bool:

@@ -5,7 +5,7 @@ The texts are Triton's where Triton's are right, since that is what its clients'
 
 from collections.abc import Mapping, Sequence
 
-from service.errors import InvalidRequestError
+from service.errors import InvalidRequestError, quoted
 from service.request import Array, Dim, Request, Signature, Tensor, TensorSpec
 
 __all__ = ["accept"]
@@ -20,7 +20,9 @@ def accept(request: Request, signature: Signature, max_batch_rows: int) -> tuple
         _check_tensor(model, given[name], spec, signature.batched)
     for output in request.outputs:
         if output not in signature.outputs:
-            raise InvalidRequestError(f"unexpected inference output '{output}' for model '{model}'; it has {_list(signature.outputs)}")
+            raise InvalidRequestError(
+                f"unexpected inference output '{quoted(output)}' for model '{model}'; it has {_list(signature.outputs)}"
+            )
     rows = _rows(model, request.inputs, max_batch_rows) if signature.batched else 1
     return {name: given[name].array for name in signature.inputs}, rows
 
@@ -28,7 +30,9 @@ def accept(request: Request, signature: Signature, max_batch_rows: int) -> tuple
 def _check_names(model: str, given: Mapping[str, Tensor], signature: Signature) -> None:
     for name in given:
         if name not in signature.inputs:
-            raise InvalidRequestError(f"unexpected inference input '{name}' for model '{model}'; it takes {_list(signature.inputs)}")
+            raise InvalidRequestError(
+                f"unexpected inference input '{quoted(name)}' for model '{model}'; it takes {_list(signature.inputs)}"
+            )
     if missing := [name for name in signature.inputs if name not in given]:
         raise InvalidRequestError(
             f"expected {len(signature.inputs)} inputs but got {len(given)} inputs for model '{model}'. Got input(s) {list(given)}, but "

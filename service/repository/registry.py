@@ -11,7 +11,7 @@ from time import monotonic
 from service.engine.admission import accept
 from service.engine.batcher import Batcher
 from service.engine.session import Session
-from service.errors import ModelNotFoundError, ModelNotReadyError, StartupError
+from service.errors import ModelNotFoundError, ModelNotReadyError, StartupError, quoted
 from service.repository.layout import ModelFile
 from service.request import Array, Request
 
@@ -108,7 +108,7 @@ class Registry:
     def get(self, name: str, version: int | None) -> Served:
         """The version, or the highest that is ready for None. Raises ModelNotFoundError or ModelNotReadyError."""
         if name not in self._models:
-            raise ModelNotFoundError(f"Request for unknown model: '{name}' is not found")
+            raise ModelNotFoundError(f"Request for unknown model: '{quoted(name)}' is not found")
         if version is not None and version not in self._models[name]:
             raise ModelNotFoundError(f"Request for unknown model: '{name}' version {version} is not found")
         wanted = self._versions(name) if version is None else [version]

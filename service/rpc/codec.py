@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from google.protobuf.message import DecodeError, Message
 
-from service.errors import InvalidRequestError, ModelNotFoundError, NotSupportedError
+from service.errors import InvalidRequestError, ModelNotFoundError, NotSupportedError, quoted
 from service.request import DATATYPES, Array, Datatype, Request, Response, Signature, Tensor, TensorSpec
 from service.rpc._pb import inference_pb2 as pb
 
@@ -20,7 +20,8 @@ __all__ = ["decode_request", "decode_response", "encode_metadata", "encode_reque
 
 M = TypeVar("M", bound=Message)
 _LENGTH = 4  # bytes of the length before each element of a BYTES tensor
-_MAX_QUOTED = 64  # characters of a caller's own text in a message
+_MAX_DIGITS = 64  # of a version; int() takes long over very many
+_MAX_AXES = 64  # of an array in NumPy
 
 
 def parse(kind: type[M], data: bytes) -> M:
@@ -36,22 +37,21 @@ def parse_version(text: str) -> int | None:
     if not text:
         return None
     try:
-        version = int(text) if len(text) <= _MAX_QUOTED else 0
+        version = int(text) if len(text) <= _MAX_DIGITS else 0
     except ValueError:
         raise InvalidRequestError(
-            f"failed to get model version from specified version string '{_quoted(text)}', version should be an integral value > 0"
+            f"failed to get model version from specified version string '{quoted(text)}', version should be an integral value > 0"
         ) from None
     if version < 1:
-        raise InvalidRequestError(f"invalid model version specified '{_quoted(text)}', version should be an integral value > 0")
+        raise InvalidRequestError(f"invalid model version specified '{quoted(text)}', version should be an integral value > 0")
     return version
 
 
 def decode_request(message: pb.ModelInferRequest, received: float) -> Request:
     """The request in a message that arrived at `received` seconds. Raises InvalidRequestError or NotSupportedError."""
     timeout = _check_parameters(message.parameters)
-    names = [given.name for given in message.inputs]
-    if repeated := next((name for index, name in enumerate(names) if name in names[:index]), None):
-        raise InvalidRequestError(f"input '{_quoted(repeated)}' already exists in request")
+    if (repeated := _repeated(given.name for given in message.inputs)) is not None:
+        raise InvalidRequestError(f"input '{quoted(repeated)}' already exists in request")
     if message.raw_input_contents:
         tensors = _raw_tensors(message)
     else:
@@ -124,7 +124,7 @@ def _check_parameters(parameters: Mapping[str, Any]) -> float | None:
         if name in ("sequence_id", "sequence_start", "sequence_end") and getattr(parameter, kind or "bool_param"):
             raise NotSupportedError(f"parameter '{name}' belongs to the sequence extension, which this server does not have")
         if name.startswith("triton_") and name != "triton_enable_empty_final_response":
-            raise InvalidRequestError(f"parameter keys starting with 'triton_' are reserved for the server; found '{_quoted(name)}'")
+            raise InvalidRequestError(f"parameter keys starting with 'triton_' are reserved for the server; found '{quoted(name)}'")
     if "timeout" not in parameters:
         return None
     timeout = parameters["timeout"]
@@ -132,23 +132,37 @@ def _check_parameters(parameters: Mapping[str, Any]) -> float | None:
     return microseconds / 1e6 if microseconds > 0 else None
 
 
-def _requested_outputs(outputs: Iterable[pb.ModelInferRequest.InferRequestedOutputTensor]) -> list[str]:
-    names: list[str] = []
+def _requested_outputs(outputs: Sequence[pb.ModelInferRequest.InferRequestedOutputTensor]) -> list[str]:
+    names = [output.name for output in outputs]
     for output in outputs:
-        _check_shared_memory(output.parameters)
+        _check_shared_memory(output)
         if "classification" in output.parameters:
             raise NotSupportedError("the classification extension is not part of this server; ask for the output without it")
-        if output.name in names:
-            raise InvalidRequestError(f"output '{_quoted(output.name)}' already exists in request")
-        names.append(output.name)
+    if (repeated := _repeated(names)) is not None:
+        raise InvalidRequestError(f"output '{quoted(repeated)}' already exists in request")
     return names
 
 
-def _check_shared_memory(parameters: Mapping[str, Any]) -> None:
+def _repeated(names: Iterable[str]) -> str | None:
+    """The first name that has been there before."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
+def _check_shared_memory(tensor: pb.ModelInferRequest.InferInputTensor | pb.ModelInferRequest.InferRequestedOutputTensor) -> None:
     """No region is ever registered, so whichever is named is unknown."""
-    if "shared_memory_region" in parameters:
-        region = _quoted(parameters["shared_memory_region"].string_param)
-        raise ModelNotFoundError(f"Unable to find shared memory region: '{region}'")
+    if "shared_memory_region" not in tensor.parameters:
+        return
+    if "shared_memory_byte_size" not in tensor.parameters:
+        raise InvalidRequestError(
+            f"'shared_memory_byte_size' must be specified along with 'shared_memory_region' parameter for tensor '{quoted(tensor.name)}'"
+        )
+    region = quoted(tensor.parameters["shared_memory_region"].string_param)
+    raise ModelNotFoundError(f"Unable to find shared memory region: '{region}'")
 
 
 def _raw_tensors(message: pb.ModelInferRequest) -> list[Tensor]:
@@ -160,10 +174,10 @@ def _raw_tensors(message: pb.ModelInferRequest) -> list[Tensor]:
     tensors = []
     for index, tensor in enumerate(given):
         datatype = _datatype(tensor)
-        _check_shared_memory(tensor.parameters)
+        _check_shared_memory(tensor)
         if tensor.HasField("contents"):
             raise InvalidRequestError(
-                f"contents field must not be specified when using raw_input_contents for '{_quoted(tensor.name)}' for model '{model}'"
+                f"contents field must not be specified when using raw_input_contents for '{quoted(tensor.name)}' for model '{model}'"
             )
         if index >= len(raws):
             raise _no_data(tensor, model)
@@ -173,7 +187,7 @@ def _raw_tensors(message: pb.ModelInferRequest) -> list[Tensor]:
 
 def _typed_tensor(tensor: pb.ModelInferRequest.InferInputTensor, model: str) -> Tensor:
     datatype, shape = _datatype(tensor), _shape(tensor)
-    _check_shared_memory(tensor.parameters)
+    _check_shared_memory(tensor)
     filled = [field.name for field, _ in tensor.contents.ListFields()]
     elements = prod(shape)
     if not filled and elements:
@@ -182,39 +196,49 @@ def _typed_tensor(tensor: pb.ModelInferRequest.InferInputTensor, model: str) -> 
         if field != datatype.contents:
             found = next(name for name, known in DATATYPES.items() if known.contents == field)
             raise InvalidRequestError(
-                f"unexpected explicit tensor data for input tensor '{_quoted(tensor.name)}' for model '{model}' of type '{found}', "
+                f"unexpected explicit tensor data for input tensor '{quoted(tensor.name)}' for model '{model}' of type '{found}', "
                 f"expected datatype '{datatype.name}'"
             )
     values = getattr(tensor.contents, datatype.contents) if datatype.contents else ()
     if len(values) != elements:
         raise InvalidRequestError(
-            f"unexpected number of elements for input '{_quoted(tensor.name)}' for model '{model}'. Expected {elements}, got {len(values)}"
+            f"unexpected number of elements for input '{quoted(tensor.name)}' for model '{model}'. Expected {elements}, got {len(values)}"
         )
-    return Tensor(tensor.name, datatype, _from_values(values, datatype, tensor.name).reshape(shape))
+    return Tensor(tensor.name, datatype, _reshaped(_from_values(values, datatype, tensor.name), shape, tensor.name))
 
 
 def _from_values(values: Sequence[Any], datatype: Datatype, name: str) -> Array:
     if datatype.name == "BYTES":
         return _strings(values, name)
-    try:
-        return np.asarray(values, datatype.numpy)
-    except OverflowError:
-        raise InvalidRequestError(f"a value of input '{_quoted(name)}' is out of the range of {datatype.name}") from None
+    wide = np.asarray(values)  # of the field's own type, which NumPy narrows without a word
+    if datatype.numpy.kind in "iu" and wide.size:
+        limits = np.iinfo(datatype.numpy)
+        if wide.min() < limits.min or wide.max() > limits.max:
+            raise InvalidRequestError(f"a value of input '{quoted(name)}' is out of the range of {datatype.name}")
+    return wide.astype(datatype.numpy, copy=False)
 
 
 def _from_raw(raw: bytes, datatype: Datatype, shape: Sequence[int], name: str, model: str) -> Array:
     """The array over the bytes themselves. Raises InvalidRequestError when they are too few or too many."""
     elements = prod(shape)
     if datatype.name == "BYTES":
-        return _strings(_elements(raw, elements, name), name).reshape(shape)
+        return _reshaped(_strings(_elements(raw, elements, name), name), shape, name)
     expected = elements * datatype.numpy.itemsize
     if len(raw) != expected:
         raise InvalidRequestError(
-            f"input byte size mismatch for input '{_quoted(name)}' for model '{_quoted(model)}'. Expected {expected}, got {len(raw)}"
+            f"input byte size mismatch for input '{quoted(name)}' for model '{quoted(model)}'. Expected {expected}, got {len(raw)}"
         )
-    if datatype.name == "BOOL":
-        return np.not_equal(np.frombuffer(raw, np.uint8), 0).reshape(shape)  # a bool that is neither 0 nor 1 is undefined in NumPy
-    return np.frombuffer(raw, datatype.numpy).reshape(shape)
+    if datatype.name == "BOOL":  # one that is neither 0 nor 1 is undefined in NumPy
+        return _reshaped(np.not_equal(np.frombuffer(raw, np.uint8), 0), shape, name)
+    return _reshaped(np.frombuffer(raw, datatype.numpy), shape, name)
+
+
+def _reshaped(array: Array, shape: Sequence[int], name: str) -> Array:
+    """The array in its shape. Raises InvalidRequestError for what no array can be, such as 0 times 2^62 times 2^62."""
+    try:
+        return array.reshape(shape)
+    except ValueError:
+        raise InvalidRequestError(f"the shape {list(shape)} of input '{quoted(name)}' is beyond any array") from None
 
 
 def _elements(raw: bytes, count: int, name: str) -> list[bytes]:
@@ -224,21 +248,21 @@ def _elements(raw: bytes, count: int, name: str) -> list[bytes]:
     while at < len(raw):
         if len(raw) - at < _LENGTH:
             raise InvalidRequestError(
-                f"incomplete string length indicator for inference input '{_quoted(name)}', expecting {_LENGTH} bytes but only "
+                f"incomplete string length indicator for inference input '{quoted(name)}', expecting {_LENGTH} bytes but only "
                 f"{len(raw) - at} bytes available"
             )
         length = int.from_bytes(raw[at : at + _LENGTH], "little")
         at += _LENGTH
         if len(raw) - at < length:
             raise InvalidRequestError(
-                f"incomplete string data for inference input '{_quoted(name)}', expecting string of length {length} but only "
+                f"incomplete string data for inference input '{quoted(name)}', expecting string of length {length} but only "
                 f"{len(raw) - at} bytes available"
             )
         found.append(raw[at : at + length])
         at += length
     if len(found) != count:
         raise InvalidRequestError(
-            f"unexpected number of string elements {len(found)} for inference input '{_quoted(name)}', expecting {count}"
+            f"unexpected number of string elements {len(found)} for inference input '{quoted(name)}', expecting {count}"
         )
     return found
 
@@ -248,7 +272,7 @@ def _strings(values: Sequence[bytes], name: str) -> Array:
     try:
         return np.array([value.decode() for value in values], dtype=object)
     except UnicodeDecodeError:
-        raise InvalidRequestError(f"an element of input '{_quoted(name)}' is not UTF-8, which models take strings as") from None
+        raise InvalidRequestError(f"an element of input '{quoted(name)}' is not UTF-8, which models take strings as") from None
 
 
 def _to_raw(array: Array, datatype: Datatype) -> bytes:
@@ -261,21 +285,18 @@ def _to_raw(array: Array, datatype: Datatype) -> bytes:
 def _datatype(tensor: pb.ModelInferRequest.InferInputTensor) -> Datatype:
     if tensor.datatype not in DATATYPES:
         raise InvalidRequestError(
-            f"inference input '{_quoted(tensor.name)}' data-type is '{_quoted(tensor.datatype)}', which is none of {', '.join(DATATYPES)}"
+            f"inference input '{quoted(tensor.name)}' data-type is '{quoted(tensor.datatype)}', which is none of {', '.join(DATATYPES)}"
         )
     return DATATYPES[tensor.datatype]
 
 
 def _shape(tensor: pb.ModelInferRequest.InferInputTensor) -> tuple[int, ...]:
+    if len(tensor.shape) > _MAX_AXES:
+        raise InvalidRequestError(f"input '{quoted(tensor.name)}' has {len(tensor.shape)} dimensions, and may have {_MAX_AXES}")
     if any(size < 0 for size in tensor.shape):
-        raise InvalidRequestError(f"negative dimension in the shape {list(tensor.shape)} of input '{_quoted(tensor.name)}'")
+        raise InvalidRequestError(f"negative dimension in the shape {list(tensor.shape)} of input '{quoted(tensor.name)}'")
     return tuple(tensor.shape)
 
 
 def _no_data(tensor: pb.ModelInferRequest.InferInputTensor, model: str) -> InvalidRequestError:
-    return InvalidRequestError(f"unable to find data for input tensor '{_quoted(tensor.name)}' for model '{model}' in request.")
-
-
-def _quoted(text: str) -> str:
-    """A caller's own text as it may appear in a message: short, and printable."""
-    return "".join(char if char.isprintable() else "?" for char in text[:_MAX_QUOTED])
+    return InvalidRequestError(f"unable to find data for input tensor '{quoted(tensor.name)}' for model '{model}' in request.")

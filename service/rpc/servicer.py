@@ -47,7 +47,6 @@ class Trace:
         self.timeline = Timeline(monotonic())
 
 
-
 Method = Callable[["InferenceServicer", bytes, Call, Trace], bytes]
 
 
