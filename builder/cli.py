@@ -88,13 +88,19 @@ def _from_python(module: str, name: str) -> Model:
     except HornbeamError:
         raise
     except Exception as error:  # the user's own code: say where it failed, in one sentence
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        raise SourceError(f"SOURCE {module}:{name} failed: {type(error).__name__}: {error} ({frame.filename}:{frame.lineno})") from error
+        raise SourceError(f"SOURCE {module}:{name} failed: {type(error).__name__}: {error}{_place(error)}") from error
     finally:
         sys.path.remove("")
     if not isinstance(model, Model):
         raise SourceError(f"SOURCE {module}:{name} is a {type(model).__name__}, not a model of builder.models or a function returning one")
     return model
+
+
+def _place(error: Exception) -> str:
+    """Where in the user's own code an error arose, if it did."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename != __file__ and "importlib" not in frame.filename]
+    return f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
 
 
 def _default_name(source: str, model: Model) -> str:

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -36,19 +36,16 @@ FREE_SIZES = (16, 64, 256)  # tried in turn for axes that are free, until the ne
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a model was made from: a file and its hash, or a name and a hash of config and weights."""
+    """What a model was made from: a file and its hash, or a name and a hash of the network before any pass."""
 
     name: str
     sha256: str
     keras_version: str | None = None
 
     @classmethod
-    def built(cls, name: str, config: Mapping[str, Any], weights: Iterable[Array]) -> Source:
+    def built(cls, name: str, graph: Graph) -> Source:
         """The source of a model that was built here."""
-        digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
-        for array in weights:
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return cls(name, digest.hexdigest())
+        return cls(name, hashlib.sha256(model_proto(graph).SerializeToString(deterministic=True)).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,9 @@ from threading import Event
 from typing import Any
 
 import click
+
+# gRPC reads this when it is imported. What its core would log of a port that is in use, the command says itself.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 from service import config
 from service.errors import StartupError

@@ -148,11 +148,9 @@ class Model(Layer):
 
         Returns where it is and what was found out about it. Raises ExportError, with nothing written, when a check fails.
         """
-        return export(self.graph(), filepath, name=name or self.name, version=version, source=self.source or self._own_source())
-
-    def _own_source(self) -> Source:
-        """That this model was built here, and a hash of what it is made of."""
-        return Source.built(self.name, self.get_config(), [variable.parameter.array for variable in self.weights])
+        graph = self.graph()
+        source = self.source or Source.built(self.name, graph)
+        return export(graph, filepath, name=name or self.name, version=version, source=source)
 
     def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if kwargs.get("training"):
