@@ -29,7 +29,8 @@ from builder.ops import (
     tanh_shrink,
     threshold,
 )
-from builder.ops.symbolic import KerasTensor, TensorLike, converted, emit, operation
+from builder.ops.operation import operation
+from builder.ops.symbolic import KerasTensor, TensorLike, converted, emit
 
 __all__ = ["ACTIVATIONS", "Activation", "deserialize", "gelu", "get", "linear", "mish", "relu", "serialize"]
 

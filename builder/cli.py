@@ -70,11 +70,18 @@ def summary(source: str) -> None:
 
 
 def _model(source: str) -> Model:
-    if ":" in source and not Path(source).exists():
+    if ":" in source and not _is_there(source):
         return _from_python(*source.split(":", 1))
-    if not source.endswith(".keras") and not Path(source).exists():
+    if not source.endswith(".keras") and not _is_there(source):
         raise SourceError(f"SOURCE {source!r} is neither a .keras file nor package.module:object")
     return load_model(source)
+
+
+def _is_there(source: str) -> bool:
+    try:
+        return Path(source).exists()
+    except OSError:  # too long for a name
+        return False
 
 
 def _from_python(module: str, name: str) -> Model:

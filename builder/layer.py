@@ -21,20 +21,9 @@ from builder.execution import Executable
 from builder.graph import Array, Graph, Parameter, Spec, current_scope, scope
 from builder.input_spec import InputSpec
 from builder.naming import auto_name
+from builder.ops.operation import bare, record
 from builder.ops.promotion import is_floating
-from builder.ops.symbolic import (
-    Call,
-    KerasTensor,
-    Shape,
-    Variable,
-    bare,
-    converted,
-    graph_input,
-    placeholder,
-    record,
-    standardize_dtype,
-    symbolic_leaves,
-)
+from builder.ops.symbolic import Call, KerasTensor, Shape, Variable, converted, graph_input, placeholder, standardize_dtype, symbolic_leaves
 from builder.saving import register, serialize
 from builder.structure import flatten, map_structure, pack
 
@@ -188,7 +177,10 @@ class Layer:
     def count_params(self) -> int:
         """The number of elements in all weights. Raises NetworkError before they exist."""
         if not self.built:
-            raise NetworkError(f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built.")
+            raise NetworkError(
+                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built: call it once, or `build` it with "
+                "the shape of its input."
+            )
         return sum(int(np.prod(variable.shape, dtype=np.int64)) for variable in self.weights)
 
     def get_config(self) -> dict[str, Any]:

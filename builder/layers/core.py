@@ -7,7 +7,8 @@ from builder import activations, initializers, ops
 from builder.errors import NetworkError, UnsupportedError
 from builder.input_spec import InputSpec
 from builder.layer import Layer
-from builder.ops.symbolic import KerasTensor, Shape, placeholder, record, standardize_dtype
+from builder.ops.operation import record
+from builder.ops.symbolic import KerasTensor, Shape, placeholder, standardize_dtype
 
 __all__ = ["Dense", "Input", "InputLayer"]
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from builder.ops.symbolic import KerasTensor, Shape, TensorLike, converted, emit, operation, shape_of, standardize_dtype
+from builder.ops.operation import operation
+from builder.ops.symbolic import KerasTensor, Shape, TensorLike, converted, emit, shape_of, standardize_dtype
 
 __all__ = ["cast", "identity", "shape"]
 

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from builder.errors import NetworkError
 from builder.graph import Attribute
 from builder.ops import numpy as knp
+from builder.ops.operation import operation
 from builder.ops.promotion import floating, promoted
-from builder.ops.symbolic import KerasTensor, Shape, TensorLike, emit, operation, shape_of
+from builder.ops.symbolic import KerasTensor, Shape, TensorLike, emit, shape_of
 
 __all__ = [
     "average_pool",

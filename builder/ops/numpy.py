@@ -6,8 +6,9 @@ import numpy as np
 
 from builder.errors import NetworkError
 from builder.graph import Array
+from builder.ops.operation import operation
 from builder.ops.promotion import floating, promoted
-from builder.ops.symbolic import KerasTensor, TensorLike, emit, operation, shape_of
+from builder.ops.symbolic import KerasTensor, TensorLike, emit, shape_of
 
 __all__ = [
     "absolute",

@@ -1,24 +1,17 @@
-"""Symbolic tensors, and how a function of `ops` meets them.
-
-Inside a layer's `call` a function adds its nodes to the graph. Outside, on symbolic tensors, it is an operation of the
-network in its own right and is remembered in its outputs' history; on arrays it computes.
-"""
+"""Symbolic tensors and variables, and the nodes that are made of them."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, NoReturn, Protocol, cast
 
 import numpy as np
 
 from builder.errors import NetworkError, SymbolicError
-from builder.graph import Array, Attribute, Constant, Dim, Input, Node, Parameter, Result, Spec, Value, current_scope, scope
-from builder.naming import auto_name
+from builder.graph import Array, Attribute, Constant, Dim, Input, Node, Parameter, Result, Spec, Value, current_scope
 from builder.proto import DTYPES, UNSUPPORTED, infer, is_dtype
-from builder.runtime import evaluate
-from builder.structure import flatten, map_structure, pack
+from builder.structure import flatten
 
 __all__ = [
     "OPERATIONS",
@@ -29,13 +22,10 @@ __all__ = [
     "Shape",
     "TensorLike",
     "Variable",
-    "bare",
     "converted",
     "emit",
     "graph_input",
-    "operation",
     "placeholder",
-    "record",
     "shape_of",
     "standardize_dtype",
     "symbolic_leaves",
@@ -223,55 +213,8 @@ class History:
     index: int
 
 
-class Function:
-    """A function of `ops` that is part of a network in its own right, as in `ops.relu(x)` or `x + y`."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-        self.name = auto_name(function.__name__)
-        self.calls: list[Call] = []
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with scope(self.name):
-            return self.function(*args, **kwargs)
-
-
+# The functions of `ops` by name, filled by the decorator in ops.operation: Python's operators look theirs up here.
 OPERATIONS: dict[str, Callable[..., Any]] = {}
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def operation(function: Callable[P, R]) -> Callable[P, R]:
-    """Makes a function that emits nodes a function of `ops`; see the head of this module for what that means."""
-
-    @functools.wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        if current_scope():
-            return function(*args, **kwargs)
-        if not (tensors := symbolic_leaves((args, kwargs))):
-            return cast(R, _computed(function, args, kwargs))
-        instance = Function(function)
-        outputs = instance(*bare(args), **bare(kwargs))
-        if all(tensor.history is None for tensor in tensors):
-            return cast(R, outputs)
-        return cast(R, record(instance, args, kwargs, outputs))
-
-    OPERATIONS[function.__name__] = call
-    return call
-
-
-def record(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
-    """The same outputs, remembering that this call of `operation` made them."""
-    call = Call(operation, args, kwargs, None)
-    leaves = [KerasTensor(tensor.value, None, History(call, index)) for index, tensor in enumerate(flatten(outputs))]
-    call.outputs = pack(outputs, leaves)
-    operation.calls.append(call)
-    return call.outputs
-
-
-def bare(structure: Any) -> Any:
-    """The same structure, its tensors without history, so that what is done with them is not part of the network."""
-    return map_structure(lambda leaf: KerasTensor(leaf.value, leaf.name) if isinstance(leaf, KerasTensor) else leaf, structure)
 
 
 def placeholder(name: str, shape: Shape, dtype: str) -> KerasTensor:
@@ -353,10 +296,3 @@ def standardize_dtype(dtype: Any) -> str:
 
 def _apply(name: str, *operands: Any) -> KerasTensor:
     return cast(KerasTensor, OPERATIONS[name](*operands))
-
-
-def _computed(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    with scope(function.__name__):
-        outputs = function(*args, **kwargs)
-    leaves = flatten(outputs)
-    return pack(outputs, evaluate([value_of(leaf) for leaf in leaves]))
