@@ -15,7 +15,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from builder import initializers
-from builder.dtype_policy import policy_config, standardize_policy
+from builder.call_arguments import cast_floats, known_keywords, pass_masks_on, with_masks
+from builder.dtype_policy import DTypePolicy
 from builder.errors import NetworkError
 from builder.execution import Executable
 from builder.graph import Array, Graph, Parameter, Spec, current_scope, scope
@@ -23,7 +24,18 @@ from builder.input_spec import InputSpec
 from builder.naming import auto_name
 from builder.ops.operation import bare, record
 from builder.ops.promotion import is_floating
-from builder.ops.symbolic import Call, KerasTensor, Shape, Variable, converted, graph_input, placeholder, standardize_dtype, symbolic_leaves
+from builder.ops.symbolic import (
+    Call,
+    KerasTensor,
+    Shape,
+    Variable,
+    computing_in,
+    graph_input,
+    masks_of,
+    placeholder,
+    standardize_dtype,
+    symbolic_leaves,
+)
 from builder.saving import register, serialize
 from builder.structure import flatten, map_structure, pack
 
@@ -60,7 +72,8 @@ class Layer:
             raise NetworkError(f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}")
         self.name = name or auto_name(type(self).__name__)
         self._trainable = trainable
-        self.dtype = standardize_policy(dtype)
+        self.dtype_policy = DTypePolicy.of(dtype)
+        self.supports_masking = False
         self.autocast = autocast
         self.built = False
         self.calls: list[Call] = []
@@ -151,8 +164,18 @@ class Layer:
         return sorted(self._variables, key=lambda variable: not variable.trainable)
 
     @property
+    def dtype(self) -> str:
+        """The dtype of the weights."""
+        return self.dtype_policy.variable_dtype
+
+    @property
     def compute_dtype(self) -> str:
-        return self.dtype
+        """The dtype of the arithmetic, and so of the outputs."""
+        return self.dtype_policy.compute_dtype
+
+    def compute_mask(self, inputs: Any, mask: Any) -> Any:
+        """The masks of the outputs from those of the first argument: the same where the layer supports masking, else none."""
+        return mask if self.supports_masking else None
 
     def get_weights(self) -> list[Array]:
         """Copies of the numbers of `weights`."""
@@ -186,7 +209,7 @@ class Layer:
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data: `from_config` makes an equal layer, without the weights."""
         fields = {name: serialize(getattr(self, name, given)) for name, given in self._arguments.items()}
-        base = {"name": self.name, "trainable": self.trainable, "dtype": policy_config(self.dtype)}
+        base = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype_policy.get_config()}
         return base | fields | {key: serialize(value) for key, value in self._training_only.items()}
 
     @classmethod
@@ -218,37 +241,26 @@ class Layer:
                 yield name, value
 
     def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        args, kwargs = self._cast(args), self._cast(self._known(kwargs))
-        self._check_inputs(args[0] if args else next(iter(kwargs.values()), None))
-        with scope(self.name):
+        kwargs = known_keywords(self.call, kwargs)
+        if self.autocast:
+            args, kwargs = cast_floats((args, kwargs), self.compute_dtype)
+        first = args[0] if args else next(iter(kwargs.values()), None)
+        self._check_inputs(first)
+        masks = masks_of(first)
+        with scope(self.name), computing_in(self.compute_dtype if self.autocast else None):
             try:
                 if not self.built:
                     self.build(_shapes(args, kwargs))
                     self.built = True  # where there is none to build too
-                return self.call(*args, **kwargs)
+                outputs = self.call(*args, **with_masks(self.call, args, kwargs))
+                if symbolic_leaves(masks):
+                    pass_masks_on(outputs, self.compute_mask(first, masks))
+                return outputs
             except NetworkError as error:
                 if error.args and str(error.args[0]).startswith("layer '"):
                     raise
                 path = "/".join(current_scope())
                 raise NetworkError(f"layer '{path}' ({type(self).__name__}): {error}") from error
-
-    def _known(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """The keywords less those that Keras lets every layer be given and `call` does not ask for."""
-        optional = {"training"} | ({"mask"} if kwargs.get("mask") is None else set())
-        if not (given := optional & kwargs.keys()):
-            return kwargs
-        unknown = given - inspect.signature(self.call).parameters.keys()
-        return {key: value for key, value in kwargs.items() if key not in unknown}
-
-    def _cast(self, structure: Any) -> Any:
-        """Floats in this layer's own dtype; all else as it is."""
-
-        def cast(leaf: Any) -> Any:
-            if isinstance(leaf, KerasTensor) and self.autocast and is_floating(leaf.dtype) and is_floating(self.dtype):
-                return converted(leaf, self.dtype)
-            return leaf
-
-        return map_structure(cast, structure)
 
     def _check_inputs(self, inputs: Any) -> None:
         if self.input_spec is None:

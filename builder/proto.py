@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from builder.errors import NetworkError, UnsupportedError, several
 from builder.graph import Array, Attribute, Constant, Graph, Node, Parameter, Result, Spec, Value
 
-__all__ = ["DTYPES", "IR_VERSION", "OPSET", "UNSUPPORTED", "infer", "is_dtype", "model_proto"]
+__all__ = ["DTYPES", "IR_VERSION", "OPSET", "UNSUPPORTED", "infer", "is_dtype", "is_float", "model_proto"]
 
 OPSET = 20
 IR_VERSION = 9
@@ -48,6 +48,11 @@ _SHAPE_LIKE = 64  # elements: constants up to this size take part in inference, 
 def is_dtype(name: str) -> bool:
     """Whether `name` is a dtype that a tensor can have."""
     return name in DTYPES
+
+
+def is_float(name: str) -> bool:
+    """Whether a dtype is a float of any width."""
+    return "float" in name
 
 
 def infer(op: str, inputs: Sequence[Value | None], attributes: Mapping[str, Attribute], outputs: int = 1) -> tuple[Spec, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from builder import activations, initializers, ops
+from builder.dtype_policy import DTypePolicy
 from builder.errors import NetworkError, UnsupportedError
 from builder.input_spec import InputSpec
 from builder.layer import Layer
@@ -34,7 +35,7 @@ class InputLayer(Layer):
     ) -> None:
         given_name = name
         super().__init__(name=name, **kwargs)
-        self.dtype = standardize_dtype(dtype)
+        self.dtype_policy = DTypePolicy.of(standardize_dtype(dtype))
         for kind, asked in (("sparse", sparse), ("ragged", ragged), ("optional", optional)):
             if asked:
                 raise UnsupportedError(f"input '{self.name}' is {kind}, which plain ONNX is not; make it a dense, required input")

@@ -8,7 +8,8 @@ from builder import initializers, ops
 from builder.errors import NetworkError
 from builder.input_spec import InputSpec
 from builder.layer import Layer
-from builder.ops.symbolic import KerasTensor, Shape, unsupported
+from builder.ops.promotion import result_dtype
+from builder.ops.symbolic import KerasTensor, Shape, converted, unsupported
 
 __all__ = ["BatchNormalization"]
 
@@ -67,7 +68,7 @@ class BatchNormalization(Layer):
         self.moving_variance = self.add_weight((size,), self.moving_variance_initializer, name="moving_variance", trainable=False)
         self.input_spec = InputSpec(ndim=len(input_shape), axes=((self.axis, size),))
 
-    def call(self, inputs: KerasTensor, training: bool | None = None) -> KerasTensor:
+    def call(self, inputs: KerasTensor, training: bool | None = None) -> Any:
         if training:
             return unsupported(
                 "BatchNormalization is called with training=True, which mixes the rows of a batch; call it without",
@@ -75,8 +76,12 @@ class BatchNormalization(Layer):
                 inputs.dtype,
                 inputs,
             )
+        # In 32 bits at least: a variance of 16 loses what it is for.
+        wide = result_dtype(inputs, np.float32(0))
         size = self.moving_mean.shape
         # One number seen `size` times: a size that a file merely claims costs nothing.
-        gamma = self.gamma if self.gamma is not None else np.broadcast_to(np.ones((), self.dtype), size)
-        beta = self.beta if self.beta is not None else np.broadcast_to(np.zeros((), self.dtype), size)
-        return ops.batch_normalization(inputs, self.moving_mean, self.moving_variance, self.axis, beta, gamma, self.epsilon)
+        gamma = self.gamma if self.gamma is not None else np.broadcast_to(np.ones((), wide), size)
+        beta = self.beta if self.beta is not None else np.broadcast_to(np.zeros((), wide), size)
+        values = (converted(value, wide) for value in (inputs, self.moving_mean, self.moving_variance, beta, gamma))
+        x, mean, variance, offset, scale = values
+        return converted(ops.batch_normalization(x, mean, variance, self.axis, offset, scale, self.epsilon), self.compute_dtype)

@@ -179,8 +179,9 @@ def expand_dims(x: TensorLike, axis: int | Sequence[int]) -> KerasTensor:
 
 @operation
 def squeeze(x: TensorLike, axis: Axis = None) -> KerasTensor:
-    """`x` without its axes of size 1, or without those of `axis` (ONNX Squeeze)."""
-    return emit("Squeeze", x, None if axis is None else _integers(_axes(axis)))
+    """`x` without its axes that are known to be of size 1, or without those of `axis` (ONNX Squeeze)."""
+    axes = [index for index, size in enumerate(shape_of(x)) if size == 1] if axis is None else _axes(axis)
+    return emit("Squeeze", x, _integers(axes))
 
 
 @operation

@@ -58,7 +58,7 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
 def record(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
     """The same outputs, remembering that this call of `operation` made them."""
     call = Call(operation, args, kwargs, None)
-    leaves = [KerasTensor(tensor.value, None, History(call, index)) for index, tensor in enumerate(flatten(outputs))]
+    leaves = [KerasTensor(tensor.value, None, History(call, index), tensor.mask) for index, tensor in enumerate(flatten(outputs))]
     call.outputs = pack(outputs, leaves)
     operation.calls.append(call)
     return call.outputs
@@ -66,7 +66,11 @@ def record(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any], 
 
 def bare(structure: Any) -> Any:
     """The same structure, its tensors without history, so that what is done with them is not part of the network."""
-    return map_structure(lambda leaf: KerasTensor(leaf.value, leaf.name) if isinstance(leaf, KerasTensor) else leaf, structure)
+    return map_structure(_bare, structure)
+
+
+def _bare(leaf: Any) -> Any:
+    return KerasTensor(leaf.value, leaf.name, mask=leaf.mask) if isinstance(leaf, KerasTensor) else leaf
 
 
 def _computed(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, cast
 
@@ -10,8 +12,8 @@ import numpy as np
 
 from builder.errors import NetworkError, SymbolicError
 from builder.graph import Array, Attribute, Constant, Dim, Input, Node, Parameter, Result, Spec, Value, current_scope
-from builder.proto import DTYPES, UNSUPPORTED, infer, is_dtype
-from builder.structure import flatten
+from builder.proto import DTYPES, UNSUPPORTED, infer, is_dtype, is_float
+from builder.structure import flatten, map_structure
 
 __all__ = [
     "OPERATIONS",
@@ -22,9 +24,11 @@ __all__ = [
     "Shape",
     "TensorLike",
     "Variable",
+    "computing_in",
     "converted",
     "emit",
     "graph_input",
+    "masks_of",
     "placeholder",
     "shape_of",
     "standardize_dtype",
@@ -86,14 +90,19 @@ class Operators:
 
 
 class KerasTensor(Operators):
-    """A tensor of a network that is being built: a shape and a dtype, and where it came from, but no numbers."""
+    """A tensor of a network that is being built: a shape and a dtype, and where it came from, but no numbers.
 
-    __slots__ = ("history", "name", "value")
+    `mask` is a tensor of booleans over its leading axes, False where there is only padding; it goes along with it from
+    layer to layer, and is nowhere in a saved config.
+    """
 
-    def __init__(self, value: Value, name: str | None = None, history: History | None = None) -> None:
+    __slots__ = ("history", "mask", "name", "value")
+
+    def __init__(self, value: Value, name: str | None = None, history: History | None = None, mask: KerasTensor | None = None) -> None:
         self.value = value
         self.name = name or "keras_tensor"
         self.history = history
+        self.mask = mask
 
     @property
     def shape(self) -> Shape:
@@ -213,6 +222,8 @@ class History:
     index: int
 
 
+_compute_dtype: ContextVar[str | None] = ContextVar("compute_dtype", default=None)
+
 # The functions of `ops` by name, filled by the decorator in ops.operation: Python's operators look theirs up here.
 OPERATIONS: dict[str, Callable[..., Any]] = {}
 
@@ -239,6 +250,11 @@ def symbolic_leaves(structure: Any) -> list[KerasTensor]:
     return [leaf for leaf in flatten(structure) if isinstance(leaf, KerasTensor)]
 
 
+def masks_of(structure: Any) -> Any:
+    """The structure's masks in its place; None for a leaf that has none."""
+    return map_structure(lambda leaf: leaf.mask if isinstance(leaf, KerasTensor) else None, structure)
+
+
 def emit(op: str, *inputs: TensorLike | None, **attributes: Attribute) -> KerasTensor:
     """The first output of a new node of the ONNX operator `op`. Raises NetworkError when ONNX refuses the inputs."""
     values = tuple(None if given is None else value_of(given) for given in inputs)
@@ -258,7 +274,7 @@ def value_of(given: TensorLike) -> Value:
         case KerasTensor():
             return given.value
         case Variable():
-            return given.parameter
+            return _as_computed(given.parameter)
         case bool():
             return Constant(np.asarray(given))
         case int():
@@ -267,6 +283,25 @@ def value_of(given: TensorLike) -> Value:
             return Constant(np.asarray(given, np.float32))
         case _:
             return Constant(np.asarray(given))
+
+
+def _as_computed(parameter: Parameter) -> Value:
+    """A weight in the dtype that the layer around computes in."""
+    dtype = _compute_dtype.get()
+    if dtype is None or not is_float(parameter.spec.dtype) or parameter.spec.dtype == dtype:
+        return parameter
+    spec = Spec(parameter.spec.shape, dtype)
+    return Result(Node("Cast", (parameter,), (spec,), {"to": DTYPES[dtype]}, current_scope()))
+
+
+@contextmanager
+def computing_in(dtype: str | None) -> Iterator[None]:
+    """Float weights that are read inside are cast to `dtype`; None leaves them as they are."""
+    token = _compute_dtype.set(dtype)
+    try:
+        yield
+    finally:
+        _compute_dtype.reset(token)
 
 
 def shape_of(given: TensorLike) -> Shape:

@@ -24,7 +24,7 @@ def fuse_bias(graph: Graph) -> Graph:
 
 
 def fuse_normalization(graph: Graph) -> Graph:
-    """A BatchNormalization right behind a Conv or Gemm that nothing else reads goes into its weights."""
+    """A BatchNormalization right behind a Conv, or a product of matrices, that nothing else reads goes into its weights."""
     uses = graph.uses()
     return graph.rewrite(lambda node, inputs: _with_normalization(node, inputs, uses) if node.op == "BatchNormalization" else None)
 
@@ -43,7 +43,7 @@ def _with_bias(node: Node, inputs: Inputs, uses: Counter[Value]) -> Sequence[Val
 
 def _with_normalization(node: Node, inputs: Inputs, uses: Counter[Value]) -> Sequence[Value] | None:
     product, weights = inputs[0], inputs[1:]
-    if not isinstance(product, Result) or product.node.op not in ("Conv", "Gemm") or uses[_of(node.inputs[0])] > 1:
+    if not isinstance(product, Result) or not _is_linear(product.node) or uses[_of(node.inputs[0])] > 1:
         return None
     kernel, *biases = product.node.inputs[1:]
     if not isinstance(kernel, Weight) or not all(isinstance(value, Weight) for value in (*weights, *biases)):
@@ -55,7 +55,12 @@ def _with_normalization(node: Node, inputs: Inputs, uses: Counter[Value]) -> Seq
     dtype = kernel.array.dtype
     fused_kernel = Constant((_exactly(kernel) * spread).astype(dtype), kernel.name)
     fused_bias = Constant(((bias - mean) * factor + offset).astype(dtype), _name(biases))
-    return [Result(replace(product.node, inputs=(product.node.inputs[0], fused_kernel, fused_bias)))]
+    op = "Conv" if product.node.op == "Conv" else "Gemm"
+    return [Result(replace(product.node, op=op, inputs=(product.node.inputs[0], fused_kernel, fused_bias)))]
+
+
+def _is_linear(node: Node) -> bool:
+    return node.op in ("Conv", "Gemm") or (node.op == "MatMul" and _is_matrix_product(node))
 
 
 def _name(biases: Sequence[Value | None]) -> str:

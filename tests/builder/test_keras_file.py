@@ -357,9 +357,7 @@ def redirect(address: list[Any]) -> Edit:
         pytest.param(lambda config: config["config"]["layers"][1].update(inbound_nodes=[[["x", 0, 0, {}]]]), "form of Keras 2", id="old"),
         pytest.param(lambda config: config["config"]["layers"][1]["config"].update(units=-1), "expected a positive integer", id="units"),
         pytest.param(lambda config: config["config"]["layers"][1]["config"].update(novel=1), "Unrecognized keyword", id="novelty"),
-        pytest.param(
-            lambda config: config["config"]["layers"][1]["config"].update(dtype="mixed_float16"), "'mixed_float16' is not", id="mixed"
-        ),
+        pytest.param(lambda config: config["config"]["layers"][1]["config"].update(dtype="float7"), "Invalid dtype: float7", id="dtype"),
     ],
 )
 def test_a_network_that_does_not_connect_is_refused(plain: Path, tmp_path: Path, edit: Edit, reason: str) -> None:

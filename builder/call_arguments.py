@@ -1,0 +1,59 @@
+"""What a layer's `call` is given: floats in the layer's dtype, the masks that it asks for, and no keyword that it does not take."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from builder.ops.promotion import is_floating
+from builder.ops.symbolic import KerasTensor, converted, masks_of, symbolic_leaves
+from builder.structure import flatten, map_structure
+
+__all__ = ["cast_floats", "known_keywords", "pass_masks_on", "with_masks"]
+
+
+def cast_floats(structure: Any, dtype: str) -> Any:
+    """The structure, its float tensors in `dtype`; all else as it is, and all of it where `dtype` is no float."""
+
+    def cast(leaf: Any) -> Any:
+        if not isinstance(leaf, KerasTensor) or not is_floating(leaf.dtype) or leaf.dtype == dtype:
+            return leaf
+        after = converted(leaf, dtype)
+        assert isinstance(after, KerasTensor)
+        after.mask = leaf.mask
+        return after
+
+    return map_structure(cast, structure) if is_floating(dtype) else structure
+
+
+def known_keywords(call: Callable[..., Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The keywords less those that Keras lets every layer be given and `call` does not ask for."""
+    optional = {"training"} | ({"mask"} if kwargs.get("mask") is None else set())
+    if not (given := optional & kwargs.keys()):
+        return kwargs
+    unknown = given - inspect.signature(call).parameters.keys()
+    return {key: value for key, value in kwargs.items() if key not in unknown}
+
+
+def with_masks(call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The keywords with the masks that `call` has a parameter for and was not given.
+
+    That is `mask` for a layer of one tensor argument, and `<argument>_mask` for each of several.
+    """
+    parameters = inspect.signature(call).parameters
+    if not any(name == "mask" or name.endswith("_mask") for name in parameters):
+        return kwargs
+    given = dict(zip(parameters, args, strict=False)) | kwargs
+    tensors = {name: value for name, value in given.items() if symbolic_leaves(value)}
+    alone = len(tensors) == 1
+    wanted = {"mask" if alone else f"{name}_mask": value for name, value in tensors.items()}
+    found = {name: masks_of(value) for name, value in wanted.items() if name in parameters and given.get(name) is None}
+    return kwargs | {name: mask for name, mask in found.items() if symbolic_leaves(mask)}
+
+
+def pass_masks_on(outputs: Any, masks: Any) -> None:
+    """Gives the outputs `masks`, in the order of both; those that have one already, as a model's have, keep it."""
+    for leaf, mask in zip(symbolic_leaves(outputs), flatten(masks), strict=False):
+        if leaf.mask is None and isinstance(mask, KerasTensor):
+            leaf.mask = mask
