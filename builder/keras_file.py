@@ -23,8 +23,9 @@ from builder.errors import ModelFileError, several
 from builder.graph import Array
 from builder.layer import Layer
 from builder.naming import snake_case
+from builder.ops.operation import function_of_class
 from builder.ops.symbolic import Variable
-from builder.saving import REGISTRY
+from builder.saving import REGISTRY, is_function
 
 if TYPE_CHECKING:
     import h5py
@@ -147,8 +148,8 @@ def _unknown(saved: Mapping[str, Any]) -> str | None:
         return "is a Lambda layer: its Python code comes with the file and is never run; replace it by layers, in Keras, and save again"
     if not isinstance(name, str):
         return "names no class"
-    if isinstance(module, str) and ".ops" in module:
-        return f"is a call of keras.ops ({name}), which is not supported yet; use a layer instead, such as Add() for +"
+    if is_function(saved):
+        return None if function_of_class(name) else f"is a call of keras.ops ({name}), which is not supported yet"
     if not (module is None or str(module).split(".")[0] == "keras") or registered not in (None, name):
         return f"is a custom class ({registered or name}), which is not supported yet"
     if name not in REGISTRY:

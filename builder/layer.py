@@ -75,7 +75,7 @@ class Layer:
         self.dtype_policy = DTypePolicy.of(dtype)
         self.supports_masking = False
         self.autocast = autocast
-        self.built = False
+        self.built = type(self).build is Layer.build  # with nothing to build, it is
         self.calls: list[Call] = []
         self.given_input_shape = _given_input_shape(kwargs)
         self._variables: list[Variable] = []
@@ -127,6 +127,11 @@ class Layer:
 
     def build(self, input_shape: Any) -> None:
         """Adds the weights, once the shape of the first argument is known. The batch's size is None."""
+
+    @property
+    def class_name(self) -> str:
+        """The name of the layer's class, as summaries and files have it."""
+        return type(self).__name__
 
     @property
     def trainable(self) -> bool:

@@ -6,6 +6,8 @@ and no code is executed for it, whatever it says.
 
 from __future__ import annotations
 
+import inspect
+import types
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -13,8 +15,10 @@ import numpy as np
 from builder import activations, initializers
 from builder.errors import HornbeamError, NetworkError, UnsupportedError
 from builder.initializers import Initializer
+from builder.ops.operation import Function, function_of_class
+from builder.proto import is_dtype
 
-__all__ = ["REGISTRY", "Configured", "deserialize", "register", "serialize"]
+__all__ = ["REGISTRY", "Configured", "deserialize", "is_function", "plain", "register", "serialize"]
 
 
 @runtime_checkable
@@ -49,6 +53,10 @@ def serialize(value: Any) -> Any:
             return type(value)(serialize(item) for item in value)
         case np.ndarray() | np.generic():
             return value.tolist()
+        case slice():
+            return {"class_name": "__slice__", "config": {"start": value.start, "stop": value.stop, "step": value.step}}
+        case types.EllipsisType():
+            return {"class_name": "__ellipsis__", "config": {}}
         case Configured() if not isinstance(value, type):
             cls = type(value)
             return {"module": _module(cls), "class_name": cls.__name__, "config": value.get_config(), "registered_name": None}
@@ -63,6 +71,8 @@ def deserialize(config: Any) -> Any:
 
     Raises UnsupportedError when the class is not known here, NetworkError when its arguments do not fit.
     """
+    if is_function(config):
+        return _function(config)
     name = config.get("class_name") if isinstance(config, dict) else None
     arguments = config.get("config") if isinstance(config, dict) else None
     if not isinstance(name, str) or not isinstance(arguments, dict):
@@ -75,6 +85,46 @@ def deserialize(config: Any) -> Any:
         raise
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         raise NetworkError(f"layer '{arguments.get('name', '?')}' ({name}) has a config that does not fit: {error}") from error
+
+
+def is_function(config: Any) -> bool:
+    """Whether a saved object is a call of `keras.ops` and not a layer."""
+    return isinstance(config, dict) and ".ops." in str(config.get("module"))
+
+
+def plain(value: Any) -> Any:
+    """An argument of a saved call as Python has it: slices and arrays come in an object form of their own.
+
+    Raises UnsupportedError for an object of any other class.
+    """
+    match value:
+        case {"class_name": "__slice__", "config": {"start": start, "stop": stop, "step": step}}:
+            return slice(start, stop, step)
+        case {"class_name": "__ellipsis__"}:
+            return Ellipsis
+        case {"class_name": "__numpy__" | "__tensor__", "config": {"value": array, "dtype": str(dtype)}} if is_dtype(dtype):
+            return np.asarray(array, dtype)
+        case {"class_name": str(name)}:
+            raise UnsupportedError(f"an argument of class {name} is not known here")
+        case dict():
+            return {key: plain(item) for key, item in value.items()}
+        case list():
+            return [plain(item) for item in value]
+        case _:
+            return value
+
+
+def _function(config: dict[str, Any]) -> Function:
+    arguments = config.get("config")
+    name, function = str(config.get("class_name")), function_of_class(str(config.get("class_name")))
+    if function is None:
+        raise UnsupportedError(f"keras.ops' {name} is not known here")
+    if not isinstance(arguments, dict):
+        raise NetworkError(f"Improper config format for keras.ops' {name}: found {config!r:.200}")
+    fixed = {key: plain(value) for key, value in arguments.items() if key != "name"}
+    if unknown := fixed.keys() - inspect.signature(function).parameters.keys():
+        raise NetworkError(f"keras.ops' {name} has arguments that are not known here: {sorted(unknown)}")
+    return Function(function, arguments.get("name"), **fixed)
 
 
 def _module(cls: type) -> str:

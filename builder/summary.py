@@ -132,17 +132,14 @@ def _lines(cells: Sequence[str], widths: Sequence[int], aligned: Sequence[str], 
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    """Lines of at most `width`: words go to the next line whole, and one that is longer than a line is cut."""
+    """Lines of at most `width`: words go to the next line whole, and one that is longer than a line ends in an ellipsis."""
     lines = [""]
     for word in re.findall(r"\s*\S+\s*", text):
-        if len(lines[-1]) + len(word.rstrip()) > width and lines[-1]:
-            lines.append("")
-        while len(word.rstrip()) > width:
-            lines[-1] = word[:width]
-            word = word[width:]
+        if lines[-1] and len(lines[-1]) + len(word.rstrip()) > width:
             lines.append("")
         lines[-1] += word
-    return [line.rstrip() for line in lines]
+    stripped = [line.rstrip() for line in lines]
+    return [line if len(line) <= width else line[: width - 1] + "…" for line in stripped]
 
 
 def _footer(totals: Totals) -> Iterator[str]:

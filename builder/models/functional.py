@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from builder import ops
-from builder.errors import NetworkError, UnsupportedError, several
+from builder.errors import NetworkError, several
 from builder.graph import Graph
 from builder.layer import Layer
+from builder.models.configuration import Rebuild, network_config
 from builder.models.model import Model
 from builder.models.network import Network, history_of
 from builder.ops.symbolic import Call, KerasTensor, Operation, graph_input
-from builder.saving import deserialize, serialize
 from builder.structure import flatten, map_structure, pack
 from builder.summary import Row
 
@@ -119,32 +119,15 @@ class Functional(Model):
         return self.structured([values[id(tensor)] for tensor in self.outputs])
 
     def get_config(self) -> dict[str, Any]:
-        """The network as plain data, in the form that Keras saves. Raises UnsupportedError for functions of `ops` in it."""
-        if functions := [operation.name for operation in self.operations if not isinstance(operation, Layer)]:
-            raise UnsupportedError(
-                f"model '{self.name}' has functions of ops between its layers ({', '.join(functions)}), which have no config yet; "
-                "use layers instead, such as Add() for +"
-            )
-        index = _CallIndex(self.network)
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "layers": [
-                {
-                    **serialize(layer),
-                    "name": layer.name,
-                    "inbound_nodes": [_call_config(call, index) for call in index.calls_of(layer) if call.inputs],
-                }
-                for layer in self.layers
-            ],
-            "input_layers": map_structure(index.end, self._inputs_struct),
-            "output_layers": map_structure(index.end, self._outputs_struct),
-        }
+        """The network as plain data, in the form that Keras saves."""
+        config = network_config(self.network, self._inputs_struct, self._outputs_struct)
+        return {"name": self.name, "trainable": self.trainable, **config}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Functional:
         """A network like that of `get_config`, or of Keras's, without the weights."""
-        return _Rebuild(config).model(cls)
+        inputs, outputs = Rebuild(config).ends()
+        return cls(inputs, outputs, name=config.get("name"), trainable=bool(config.get("trainable", True)))
 
     def _by_position(self, inputs: Any) -> Any:
         """A dict of inputs as a list: by the keys of the model's own dict where it has one, else by the inputs' names."""
@@ -177,141 +160,6 @@ class Functional(Model):
     def _of_own_dtype(self, tensors: Sequence[KerasTensor]) -> list[KerasTensor]:
         pairs = zip(tensors, self.inputs, strict=True)
         return [given if given.dtype == own.dtype else ops.cast(given, own.dtype) for given, own in pairs]  # type: ignore[misc]
-
-
-class _CallIndex:
-    """How a saved config refers to tensors: by layer, by which of the layer's calls in this network, and by which output."""
-
-    def __init__(self, network: Network) -> None:
-        self._own = set(map(id, network.calls))
-
-    def calls_of(self, operation: Operation) -> list[Call]:
-        return [call for call in operation.calls if id(call) in self._own]
-
-    def address(self, tensor: KerasTensor) -> list[Any]:
-        history = history_of(tensor)
-        operation = history.call.operation
-        return [operation.name, self.calls_of(operation).index(history.call), history.index]
-
-    def end(self, tensor: KerasTensor) -> list[Any]:
-        """The address of an input or output of the network, where Keras counts calls otherwise."""
-        name, call, output = self.address(tensor)
-        return [name, call + _first_index(history_of(tensor).call.operation), output]
-
-
-class _Rebuild:
-    """Calls the layers of a config in an order in which each call finds its inputs made."""
-
-    def __init__(self, config: dict[str, Any]) -> None:
-        self.config = config
-        self.name = config.get("name")
-        saved = config.get("layers")
-        if not isinstance(saved, list) or not {"input_layers", "output_layers"} <= config.keys():
-            raise NetworkError(f"the config of model '{self.name}' must have 'layers', 'input_layers' and 'output_layers'")
-        self.layers: dict[str, Layer] = {}
-        self.pending: dict[str, list[Any]] = {}
-        for item in saved:
-            layer = deserialize(item)
-            nodes = item.get("inbound_nodes") or []
-            if not all(isinstance(node, dict) for node in nodes):
-                raise UnsupportedError(
-                    f"layer '{layer.name}' is connected in the form of Keras 2, which is not supported yet; save it with Keras 3"
-                )
-            self.layers[item.get("name", layer.name)] = layer
-            self.pending[item.get("name", layer.name)] = list(nodes)
-
-    def model(self, cls: type[Functional]) -> Functional:
-        while any(self.pending.values()):
-            advanced = [self._advance(name) for name in self.layers]
-            if not any(advanced):
-                waiting = [f"'{name}'" for name, nodes in self.pending.items() if nodes]
-                raise NetworkError(
-                    f"the config of model '{self.name}' either has loops or disconnected nodes: {', '.join(waiting)} cannot be connected"
-                )
-        inputs = self._resolve_all(self.config["input_layers"])
-        outputs = self._resolve_all(self.config["output_layers"])
-        return cls(inputs, outputs, name=self.name, trainable=bool(self.config.get("trainable", True)))
-
-    def _advance(self, name: str) -> bool:
-        """Makes the layer's next calls, as far as their inputs exist; whether any was made."""
-        nodes = self.pending[name]
-        made = 0
-        for node in nodes:
-            try:
-                args, kwargs = self._arguments(node.get("args", [])), self._arguments(node.get("kwargs", {}))
-            except _NotYetError:
-                break
-            self.layers[name](*args, **kwargs)
-            made += 1
-        del nodes[:made]
-        return made > 0
-
-    def _arguments(self, value: Any) -> Any:
-        match value:
-            case {"class_name": "__keras_tensor__", "config": {"keras_history": history}}:
-                return self._tensor(history)
-            case {"class_name": str(name)}:
-                raise UnsupportedError(f"model '{self.name}' has a call with an argument of class {name}, which is not known here")
-            case dict():
-                return {key: self._arguments(item) for key, item in value.items()}
-            case list() | tuple():
-                return [self._arguments(item) for item in value]
-            case _:
-                return value
-
-    def _resolve_all(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: self._resolve_all(item) for key, item in value.items()}
-        if isinstance(value, list | tuple) and len(value) == 3 and isinstance(value[0], str):
-            return self._end(value)
-        if isinstance(value, list | tuple):
-            return [self._resolve_all(item) for item in value]
-        raise NetworkError(f"the config of model '{self.name}' names an input or output as {value!r}, not as [layer, call, output]")
-
-    def _end(self, address: Any) -> KerasTensor:
-        name, call, output = address
-        layer = self.layers.get(name)
-        return self._tensor([name, call - _first_index(layer) if layer and isinstance(call, int) else call, output])
-
-    def _tensor(self, address: Any) -> KerasTensor:
-        match address:
-            case [str(name), int(index), int(output)] if name in self.layers:
-                layer = self.layers[name]
-            case _:
-                raise NetworkError(f"the config of model '{self.name}' refers to {address!r}, which is no output of its layers")
-        if not 0 <= index < len(layer.calls):
-            raise _NotYetError(name)
-        outputs = flatten(layer.calls[index].outputs)
-        if not 0 <= output < len(outputs):
-            raise NetworkError(f"the config of model '{self.name}' asks for output {output} of layer '{name}', which has {len(outputs)}")
-        tensor: KerasTensor = outputs[output]
-        return tensor
-
-
-class _NotYetError(NetworkError):
-    """A call that is referred to has not been made; at the end, it never will be."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"layer '{name}' is not called as often as the config refers to")
-
-
-def _first_index(operation: Operation) -> int:
-    """What Keras counts the calls of an operation from where it names a network's inputs and outputs.
-
-    A Functional model has a call before any, its own construction; where a call names its arguments, that one is left out.
-    """
-    return 1 if isinstance(operation, Functional) else 0
-
-
-def _call_config(call: Call, index: _CallIndex) -> dict[str, Any]:
-    def tensor_config(leaf: Any) -> Any:
-        if not isinstance(leaf, KerasTensor):
-            return leaf
-        config = {"shape": list(leaf.shape), "dtype": leaf.dtype, "keras_history": index.address(leaf)}
-        return {"class_name": "__keras_tensor__", "config": config}
-
-    args, kwargs = map_structure(tensor_config, (call.args, call.kwargs))
-    return {"args": list(args), "kwargs": kwargs}
 
 
 def _connections(calls: Iterable[Call]) -> str:

@@ -89,7 +89,7 @@ class Model(Layer):
         weights = operation.weights if isinstance(operation, Layer) else []
         return Row(
             name=operation.name,
-            class_name=type(operation).__name__,
+            class_name=operation.class_name,
             shape=_shape_text(operation),
             parameters=sum(prod(variable.shape) for variable in weights),
             built=not isinstance(operation, Layer) or operation.built,

@@ -1,11 +1,8 @@
 """`keras.ops`-compatible functions. On symbolic tensors each emits ONNX nodes; on arrays it computes."""
 
 from builder.ops.core import cast, identity, shape
-from builder.ops.nn import (
-    average_pool,
-    batch_normalization,
+from builder.ops.nn.activation import (
     celu,
-    conv,
     elu,
     gelu,
     hard_shrink,
@@ -15,7 +12,6 @@ from builder.ops.nn import (
     leaky_relu,
     log_sigmoid,
     log_softmax,
-    max_pool,
     relu,
     relu6,
     selu,
@@ -29,32 +25,29 @@ from builder.ops.nn import (
     tanh_shrink,
     threshold,
 )
-from builder.ops.numpy import (
+from builder.ops.nn.convolution import conv
+from builder.ops.nn.normalization import batch_normalization
+from builder.ops.nn.pooling import average_pool, max_pool
+from builder.ops.numpy.arithmetic import (
     absolute,
     add,
     clip,
-    concatenate,
     divide,
     exp,
-    expand_dims,
     log,
-    matmul,
-    max,
     maximum,
-    mean,
     minimum,
     multiply,
     negative,
     power,
-    reshape,
     sqrt,
     square,
-    squeeze,
     subtract,
-    sum,
     tanh,
-    transpose,
 )
+from builder.ops.numpy.products import matmul
+from builder.ops.numpy.reduction import max, mean, sum
+from builder.ops.numpy.shaping import concatenate, expand_dims, reshape, squeeze, transpose
 
 __all__ = [
     "absolute",

@@ -197,6 +197,9 @@ class Operation(Protocol):
     name: str
     calls: list[Call]
 
+    @property
+    def class_name(self) -> str: ...
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
 

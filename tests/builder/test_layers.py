@@ -3,6 +3,7 @@
 A new layer is a class and a row here; `test_every_layer_has_a_row` fails without.
 """
 
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ import keras
 import numpy as np
 import onnxruntime
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import builder
 from builder.graph import Array
@@ -294,6 +297,31 @@ def test_a_feature_axis_must_be_known(layer: str) -> None:
     arguments = {"Dense": {"units": 2}, "Conv2D": {"filters": 2, "kernel_size": 1}, "BatchNormalization": {}}[layer]
     with pytest.raises(ValueError, match=r"must be known|should be defined"):
         getattr(builder.layers, layer)(**arguments)(builder.Input((None, None, None)))
+
+
+@given(data=st.data())
+@settings(max_examples=80, deadline=None, derandomize=True)
+def test_any_window_gives_keras_shape_and_a_config_that_comes_back(data: st.DataObject) -> None:
+    size = st.integers(1, 3)
+    common: dict[str, Any] = {"padding": data.draw(st.sampled_from(["valid", "same"])), "strides": data.draw(st.tuples(size, size))}
+    window = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    name, own = data.draw(
+        st.sampled_from(
+            [
+                ("Conv2D", {"filters": 4, "kernel_size": window, "groups": 2}),
+                ("Conv2D", {"filters": 2, "kernel_size": window, "strides": 1, "dilation_rate": common["strides"]}),
+                ("MaxPooling2D", {"pool_size": window}),
+                ("AveragePooling2D", {"pool_size": window}),
+            ]
+        )
+    )
+    arguments = {**common, **own, "name": "any"}
+    height, width = data.draw(st.integers(12, 17)), data.draw(st.integers(12, 17))
+    layer, expected = (getattr(package.layers, name)(**arguments) for package in (builder, keras))
+    assert layer(builder.Input((height, width, 4))).shape == expected.compute_output_shape((None, height, width, 4))
+    again = type(layer).from_config(json.loads(json.dumps(layer.get_config())))
+    assert again.get_config() == layer.get_config()
+    assert type(expected).from_config(layer.get_config()).get_config() == expected.get_config()
 
 
 def test_what_matters_in_training_only_is_kept_in_the_config() -> None:

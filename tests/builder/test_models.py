@@ -268,8 +268,9 @@ def test_operators_and_functions_stand_between_layers() -> None:
     assert [type(operation).__name__ for operation in model.operations] == ["InputLayer", "Dense", "Function", "Function", "Function"]
     kernel, bias = model.get_weights()
     np.testing.assert_allclose(model(ONES), np.maximum(ONES @ kernel + bias, 0) * 2 + ONES, rtol=1e-5)
-    with pytest.raises(UnsupportedError, match="functions of ops between its layers"):
-        model.get_config()
+    again = Functional.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    np.testing.assert_array_equal(again(ONES), model(ONES))
 
 
 def test_a_layer_written_as_for_keras_needs_only_another_import() -> None:
@@ -331,6 +332,16 @@ def test_weights_are_assigned_all_or_none(weights: Any, words: str) -> None:
         model.set_weights(weights)
     for found, expected in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_a_weight_keeps_its_shape_and_dtype() -> None:
+    layer = layers.Dense(3, name="dense")
+    layer.build((None, 4))
+    layer.kernel.assign(np.ones((4, 3), np.float64))
+    assert repr(layer.kernel) == "<Variable path=dense/kernel, shape=(4, 3), dtype=float32>"
+    np.testing.assert_array_equal(np.asarray(layer.kernel), np.ones((4, 3), np.float32))
+    with pytest.raises(NetworkError, match=re.escape("variable.shape=(4, 3), Received: value.shape=(3, 4)")):
+        layer.kernel.assign(np.ones((3, 4)))
 
 
 def test_what_get_weights_gives_is_a_copy() -> None:

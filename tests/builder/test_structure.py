@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import keras
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builder.structure import flatten, map_structure, pack
@@ -22,16 +22,19 @@ class Pair(NamedTuple):
 
 
 @given(structure=STRUCTURES)
+@settings(deadline=None, derandomize=True)
 def test_packing_undoes_flattening(structure: Any) -> None:
     assert pack(structure, flatten(structure)) == structure
 
 
 @given(structure=STRUCTURES)
+@settings(deadline=None, derandomize=True)
 def test_leaves_come_in_keras_order(structure: Any) -> None:
     assert flatten(structure) == keras.tree.flatten(structure)
 
 
 @given(structure=STRUCTURES)
+@settings(deadline=None, derandomize=True)
 def test_mapping_keeps_the_structure_and_meets_the_leaves_in_order(structure: Any) -> None:
     met: list[Any] = []
     assert map_structure(lambda leaf: met.append(leaf) or leaf, structure) == structure  # type: ignore[func-returns-value]

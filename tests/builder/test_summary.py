@@ -13,6 +13,12 @@ from builder.errors import NetworkError
 from tests.builder.networks import NETWORKS
 
 
+@pytest.fixture(autouse=True)
+def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keras prints through rich, which cuts what is wider than the terminal."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 def unbuilt(k: Any) -> Any:
     return k.Sequential([k.layers.Dense(3, name="first"), k.layers.ReLU(name="second")], name="unbuilt")
 

@@ -1,0 +1,1 @@
+"""`keras.ops` functions of neural networks."""

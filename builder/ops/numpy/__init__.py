@@ -1,0 +1,1 @@
+"""`keras.ops` functions that NumPy has too."""
