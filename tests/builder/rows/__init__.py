@@ -1,0 +1,17 @@
+"""The layer table: a module for each family of layers, a row or more for each layer."""
+
+from tests.builder.rows import activation, convolution, core, merging, normalization, pooling, regularization, reshaping
+from tests.builder.rows.row import Row
+
+__all__ = ["ROWS", "Row"]
+
+ROWS: dict[str, Row] = {
+    **activation.ROWS,
+    **convolution.ROWS,
+    **core.ROWS,
+    **merging.ROWS,
+    **normalization.ROWS,
+    **pooling.ROWS,
+    **regularization.ROWS,
+    **reshaping.ROWS,
+}
