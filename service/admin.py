@@ -17,7 +17,7 @@ __all__ = ["Admin", "AdminOptions"]
 class AdminOptions:
     """Where the admin port is."""
 
-    admin_port: Annotated[int, "Port for /metrics, /livez and /readyz; 0 for any that is free."] = 8002
+    admin_port: Annotated[int, "Port for /metrics, /livez and /readyz; 0 for any that is free.", (0, 65535)] = 8002
 
 
 class Admin:

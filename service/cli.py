@@ -35,11 +35,10 @@ def main() -> None:
 def _server_options(command: Callable[..., None]) -> Callable[..., None]:
     """A flag for each option that a part of the server declares."""
     for option in reversed(list(config.options(Options))):
-        kind: Any = click.Choice(option.choices) if option.choices else option.type
         command = click.option(
             option.flag,
             option.name,
-            type=kind,
+            type=_type(option),
             default=option.default,
             help=option.help,
             envvar=option.environment,
@@ -47,6 +46,14 @@ def _server_options(command: Callable[..., None]) -> Callable[..., None]:
             show_envvar=True,
         )(command)
     return command
+
+
+def _type(option: config.Option) -> Any:
+    """What click makes of a value, or refuses."""
+    if option.choices:
+        return click.Choice(option.choices)
+    ranges: dict[type, Any] = {int: click.IntRange, float: click.FloatRange}
+    return ranges[option.type](*option.bounds) if option.type in ranges else option.type
 
 
 @main.command()

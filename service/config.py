@@ -1,7 +1,7 @@
 """From option fields to flags, environment names and help: an option is declared once, next to what uses it.
 
-A field `grpc_port: Annotated[int, "Port for gRPC."] = 8001` is `--grpc-port`, `HORNBEAM_GRPC_PORT` and its help; a
-Literal is a choice. A field that is itself such a group contributes its own fields.
+A field `grpc_port: Annotated[int, "Port for gRPC.", (0, 65535)] = 8001` is `--grpc-port`, `HORNBEAM_GRPC_PORT`, its help and
+its bounds, either of which may be None; a Literal is a choice. A field that is itself such a group contributes its own fields.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option: its field's name, type (choices where they are closed), default and help."""
+    """One option: its field's name, type (choices where they are closed, the least and the most where there are), default and help."""
 
     name: str
     type: type
     choices: tuple[str, ...]
+    bounds: tuple[float | None, float | None]
     default: Any
     help: str
 
@@ -42,9 +43,9 @@ def options(group: type) -> Iterator[Option]:
         if is_dataclass(hint):
             yield from options(hint if isinstance(hint, type) else type(hint))
             continue
-        base, help_text = get_args(hint)
+        base, help_text, bounds = (*get_args(hint), (None, None))[:3]
         choices = get_args(base) if get_origin(base) is Literal else ()
-        yield Option(field.name, str if choices else base, choices, field.default, help_text)
+        yield Option(field.name, str if choices else base, choices, bounds, field.default, help_text)
 
 
 def build(group: type[T], values: Mapping[str, Any]) -> T:

@@ -28,7 +28,7 @@ class ServerOptions:
     """Where the server listens, and how it stops."""
 
     host: Annotated[str, "Address for both ports; 0.0.0.0 opens them to the network."] = "127.0.0.1"
-    grace_seconds: Annotated[float, "How long requests in progress have to end once the server is told to stop."] = 30.0
+    grace_seconds: Annotated[float, "How long requests in progress have to end once the server is told to stop.", (0, None)] = 30.0
 
 
 @dataclass(frozen=True, slots=True)

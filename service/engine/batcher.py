@@ -28,8 +28,8 @@ Feeds = Mapping[str, Array]
 class BatchOptions:
     """How much runs together, and how much may wait."""
 
-    max_batch_rows: Annotated[int, "Most rows that run together; also the most that one request may have."] = 64
-    max_queue_rows: Annotated[int, "Most rows that may wait for one model; what comes beyond is refused."] = 4096
+    max_batch_rows: Annotated[int, "Most rows that run together; also the most that one request may have.", (1, None)] = 64
+    max_queue_rows: Annotated[int, "Most rows that may wait for one model; what comes beyond is refused.", (1, None)] = 4096
 
 
 class Job:

@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime
 
 from service.errors import ExecutionFailedError, InvalidRequestError, ServiceError, StartupError
-from service.request import DATATYPES, Array, Datatype, Signature, TensorSpec
+from service.request import DATATYPES, Array, Signature, TensorSpec
 
 __all__ = ["DeviceOptions", "Session"]
 
@@ -64,20 +64,29 @@ class Session:
         two rows together answer as each does alone.
         """
         if "hornbeam.batch_axes" in self.metadata:
-            axes = json.loads(self.metadata["hornbeam.batch_axes"])
+            axes = self._exported_batch_axes()
             return all(axes.get(name) == 0 for name in (*inputs, *outputs))
         batches = {spec.shape[0] if spec.shape else 0 for spec in (*inputs.values(), *outputs.values())}
         return len(batches) == 1 and isinstance(batches.pop(), str | None) and self._rows_are_independent(inputs)
+
+    def _exported_batch_axes(self) -> Mapping[str, Any]:
+        """The batch axis by input and output, as the exporter wrote it."""
+        try:
+            return dict(json.loads(self.metadata["hornbeam.batch_axes"]))
+        except (TypeError, ValueError):
+            raise StartupError(f"{self.path}: its metadata 'hornbeam.batch_axes' is not as an exporter writes it") from None
 
     def _rows_are_independent(self, inputs: Mapping[str, TensorSpec]) -> bool:
         generator = np.random.default_rng(0)
         feeds = {name: _sample(spec, generator) for name, spec in inputs.items()}
         try:
-            together = self.run(feeds)
             alone = [self.run({name: array[row : row + 1] for name, array in feeds.items()}) for row in range(2)]
+            both = self.run(feeds)
+            swapped = self.run({name: array[::-1] for name, array in feeds.items()})  # a row of zeros tells only what precedes it
         except ServiceError:
             return False  # it runs with its own number of rows only
-        return all(_close(np.concatenate([first, second]), both) for first, second, both in zip(*alone, together, strict=True))
+        tried = [*zip(*alone, both, strict=True), *zip(*alone[::-1], swapped, strict=True)]
+        return all(_same(rows, together) for *rows, together in tried)
 
 
 def _open(path: Path, device: str, threads: int) -> Any:
@@ -107,26 +116,23 @@ def _spec(path: Path, item: Any) -> TensorSpec:
 
 
 def _sample(spec: TensorSpec, generator: np.random.Generator) -> Array:
-    """Two rows: normal for floats, zeros for integers, which may be indices."""
+    """Two rows that differ: normal for floats, the row's number for integers, which may be indices, and for strings."""
     shape = [dim if isinstance(dim, int) else _FREE for dim in spec.shape]
-    return _numbers(spec.datatype, shape, generator)
+    if spec.datatype.numpy.kind == "f":
+        return generator.normal(size=shape).astype(spec.datatype.numpy)
+    numbers: Array = np.indices(shape)[0]
+    return numbers.astype(str).astype(object) if spec.datatype.name == "BYTES" else numbers.astype(spec.datatype.numpy)
 
 
-def _numbers(datatype: Datatype, shape: Sequence[int], generator: np.random.Generator) -> Array:
-    if datatype.name == "BYTES":
-        return np.full(shape, "", dtype=object)
-    if datatype.numpy.kind == "f":
-        return generator.normal(size=shape).astype(datatype.numpy)
-    return np.zeros(shape, datatype.numpy)
-
-
-def _close(one: Array, other: Array) -> bool:
-    if one.shape != other.shape:
+def _same(rows: Sequence[Array], together: Array) -> bool:
+    """Whether rows computed alone are those computed together, up to rounding; an output without elements shows nothing."""
+    if not together.size or any(row.shape != (1, *together.shape[1:]) for row in rows) or len(together) != len(rows):
         return False
-    if one.dtype.kind != "f":
-        return bool(np.all(one == other))
-    tolerance = 1e-4 if one.dtype.itemsize > 2 else 1e-2
-    return bool(np.allclose(one, other, rtol=tolerance, atol=tolerance, equal_nan=True))
+    alone = np.concatenate(rows)
+    if alone.dtype.kind != "f":
+        return bool(np.all(alone == together))
+    tolerance = 1e-4 if alone.dtype.itemsize > 2 else 1e-2
+    return bool(np.allclose(alone, together, rtol=tolerance, atol=tolerance, equal_nan=True))
 
 
 def _reason(error: Exception) -> str:

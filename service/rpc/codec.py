@@ -5,6 +5,7 @@ What is checked here is whether a message is consistent in itself. Whether it fi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import Any, TypeVar
@@ -33,15 +34,14 @@ def parse(kind: type[M], data: bytes) -> M:
 
 
 def parse_version(text: str) -> int | None:
-    """A version as the protocol writes it, None for the empty one. Raises InvalidRequestError or ModelNotFoundError."""
+    """A version as the protocol writes it, None for the empty one. Raises InvalidRequestError for what is none."""
     if not text:
         return None
-    try:
-        version = int(text) if len(text) <= _MAX_DIGITS else 0
-    except ValueError:
+    if not re.fullmatch("-?[0-9]+", text):  # int() takes more: spaces, underscores, digits of other scripts
         raise InvalidRequestError(
             f"failed to get model version from specified version string '{quoted(text)}', version should be an integral value > 0"
-        ) from None
+        )
+    version = int(text) if len(text) <= _MAX_DIGITS else 0
     if version < 1:
         raise InvalidRequestError(f"invalid model version specified '{quoted(text)}', version should be an integral value > 0")
     return version

@@ -5,9 +5,10 @@ Beside the inference service it serves grpc.health.v1 and reflection, so that pr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 from typing import Annotated, Any
 
 import grpc
@@ -22,6 +23,7 @@ from service.rpc.servicer import SERVICE
 __all__ = ["Transport", "TransportOptions"]
 
 THREADS = 256  # one for each call in progress: it waits there for its batch
+LAST_WORDS = 1.0  # seconds after the grace for refusals to be sent; then gRPC cuts off what is left
 HEALTH_NAMES = ("", SERVICE)
 
 
@@ -29,8 +31,8 @@ HEALTH_NAMES = ("", SERVICE)
 class TransportOptions:
     """How gRPC listens."""
 
-    grpc_port: Annotated[int, "Port for gRPC; 0 for any that is free."] = 8001
-    max_message_bytes: Annotated[int, "Largest message that is taken or sent."] = 64 * 2**20
+    grpc_port: Annotated[int, "Port for gRPC; 0 for any that is free.", (0, 65535)] = 8001
+    max_message_bytes: Annotated[int, "Largest message that is taken or sent.", (1, 2**31 - 1)] = 64 * 2**20
 
 
 class Transport:
@@ -47,7 +49,7 @@ class Transport:
             ],
         )
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, dict(handlers)),))
-        self._health = health.HealthServicer()
+        self._health = _Health()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server, pool=_Pools())
@@ -72,7 +74,37 @@ class Transport:
 
     def stop(self, grace: float) -> bool:
         """Takes no more calls, and gives those in progress `grace` seconds; whether all of them ended by themselves."""
-        return self._server.stop(grace).wait(grace)
+        stopped = self._server.stop(grace + LAST_WORDS)
+        self._health.end_watches()
+        return stopped.wait(grace)
+
+
+class _Health(health.HealthServicer):  # type: ignore[misc]  # untyped
+    """Health whose watchers can be let go: each is a call in progress, and would hold up a stop for the whole grace."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ends: set[Callable[[None], None]] = set()
+        self._ended = False
+        self._lock = Lock()
+
+    def Watch(self, request: Any, context: grpc.ServicerContext, send_response_callback: Any = None) -> Any:  # noqa: N802
+        with self._lock:
+            self._ends.add(send_response_callback)
+            ended = self._ended
+        context.add_callback(lambda: self._ends.discard(send_response_callback))
+        watcher = super().Watch(request, context, send_response_callback)
+        if ended:
+            send_response_callback(None)
+        return watcher
+
+    def end_watches(self) -> None:
+        """Ends every watch there is, and those that are yet to begin."""
+        with self._lock:
+            self._ended = True
+            ends = list(self._ends)
+        for end in ends:
+            end(None)
 
 
 class _Pools:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Semaphore
@@ -14,6 +15,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from service.admin import AdminOptions
 from service.engine.batcher import Batcher, BatchOptions
@@ -169,6 +171,27 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert monotonic() < end, "it did not come to that"
         os.sched_yield()
+
+
+def http(port: int, path: str, accept: str = "") -> tuple[int, str, str]:
+    """Status, content type and body of what the admin port answers."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request("GET", path, headers={"Accept": accept})
+        answer = connection.getresponse()
+        return answer.status, answer.headers.get("Content-Type", ""), answer.read().decode()
+    finally:
+        connection.close()
+
+
+def scrape(port: int) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """The value of each sample by its name and labels."""
+    _, _, text = http(port, "/metrics")
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
 
 
 def request(model: str, inputs: Mapping[str, Array], *outputs: str, id: str = "", version: str = "") -> pb.ModelInferRequest:

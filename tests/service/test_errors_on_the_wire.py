@@ -19,7 +19,7 @@ from service.request import Array
 from service.rpc._pb import inference_pb2 as pb
 from service.rpc.servicer import InferenceServicer
 from service.rpc.status import CODES, code_of
-from service.rpc.transport import Transport, TransportOptions
+from service.rpc.transport import THREADS, Transport, TransportOptions
 from service.server import Options, Server
 from tests.service.conftest import FREE_PORTS, PATIENCE, Gated, Refused, Stub, add2_request, arrays, refusal, request
 from tests.service.models import save_repository
@@ -496,6 +496,19 @@ def test_beyond_what_may_wait_a_request_is_refused_at_once(gated: Gated) -> None
     assert found == Refused(Code.RESOURCE_EXHAUSTED, "Exceeds maximum queue size: 3 rows are waiting, and 4 may")
     gated.gate.let(2)
     assert [len(arrays(pb.ModelInferResponse.FromString(call.result()))["sum"]) for call in (running, waiting)] == [1, 3]
+
+
+def test_beyond_what_may_be_in_progress_a_call_is_refused_at_once(tmp_path: Path) -> None:
+    gated = Gated(save_repository(tmp_path, "add2"), BatchOptions(max_queue_rows=1000))
+    try:
+        calls = [gated.stub.begin(add2_request()) for _ in range(THREADS)]
+        gated.gate.wait()
+        gated.until_waiting(THREADS - 1)
+        assert refusal(lambda: gated.stub.infer(add2_request())).code is Code.RESOURCE_EXHAUSTED
+        gated.gate.let(1000)
+        assert all(call.result() for call in calls)
+    finally:
+        gated.close()
 
 
 def test_a_request_whose_own_timeout_passes_in_the_queue_is_not_computed(gated: Gated) -> None:

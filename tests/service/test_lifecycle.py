@@ -1,0 +1,321 @@
+"""The command as an operator has it: how it starts, how it stops, and what it says to each mistake."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import grpc
+import numpy as np
+import pytest
+
+from service import __version__, config
+from service.rpc._pb import inference_pb2 as pb
+from service.server import Options, Server
+from tests.service.conftest import FREE_PORTS, PATIENCE, Refused, Stub, add2_request, arrays, http, refusal, request, scrape, until
+from tests.service.models import centre, save, save_repository
+
+COMMAND = str(Path(sys.executable).parent / "hornbeam-serve")
+READY = re.compile(r"ready: gRPC on 127\.0\.0\.1:(\d+), metrics on http://127\.0\.0\.1:(\d+)/metrics, serving (.*)\n")
+ANY_PORT = ("--grpc-port", "0", "--admin-port", "0")
+LONG = 1_500_000  # steps of the slow model: about a second
+WAITING = ("hornbeam_queue_rows", frozenset({"model": "slow", "version": "1"}.items()))
+
+
+class Child:
+    """The command, running, after it has said that it is ready."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.line = self.read()
+        ready = READY.fullmatch(self.line)
+        assert ready, self.line
+        self.grpc_port, self.admin_port, self.serving = int(ready[1]), int(ready[2]), ready[3]
+
+    def read(self) -> str:
+        """The next line that it writes to its output."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
+    def ends(self) -> tuple[int, str, str]:
+        """Exit code and what else it wrote to its output and to its errors."""
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, out, err
+
+
+@contextmanager
+def running(path: Path, *options: str, **environment: str) -> Iterator[Child]:
+    command = [COMMAND, "run", str(path), *options]
+    pipes: Mapping[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=os.environ | environment, **pipes) as process:
+        try:
+            yield Child(process)
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of a quick model and a slow one."""
+    return save_repository(tmp_path_factory.mktemp("two"), "add2", "slow")
+
+
+def slow_request(steps: int) -> pb.ModelInferRequest:
+    return request("slow", {"steps": np.array(steps), "x": np.ones(1, np.float32)})
+
+
+# Starting and stopping.
+
+
+def test_it_says_when_it_is_ready_and_what_it_serves(two: Path) -> None:
+    with running(two, *ANY_PORT) as child, Stub(child.grpc_port) as stub:
+        assert child.serving == "add2 version 1, slow version 1"
+        assert http(child.admin_port, "/readyz")[0] == 200
+        assert stub.infer(add2_request())
+        child.process.terminate()
+        code, out, err = child.ends()
+    assert (code, out) == (0, "stopping: requests in progress are finished first\nstopped\n")
+    assert "Traceback" not in err
+
+
+def test_a_lone_file_is_served_under_its_own_name(two: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(lone(two).read_bytes())
+    with running(path, *ANY_PORT) as child:
+        assert child.serving == "mine version 1"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_signal_lets_what_is_in_progress_finish(two: Path, number: signal.Signals) -> None:
+    with running(two, *ANY_PORT) as child, Stub(child.grpc_port) as stub:
+        calls = [stub.begin(slow_request(LONG)), stub.begin(slow_request(LONG + 1))]
+        until(lambda: scrape(child.admin_port)[WAITING] == 1)
+        child.process.send_signal(number)
+        assert child.read() == "stopping: requests in progress are finished first\n"
+        until(lambda: http(child.admin_port, "/readyz")[0] == 503)
+        assert http(child.admin_port, "/livez")[0] == 200
+        with Stub(child.grpc_port) as late:
+            assert refusal(lambda: late.infer(add2_request())).code is grpc.StatusCode.UNAVAILABLE
+        assert not all(call.done() for call in calls)
+        answers = [arrays(pb.ModelInferResponse.FromString(call.result()))["y"].item() for call in calls]
+        code, out, err = child.ends()
+    assert answers == [1.0, -1.0]  # an even and an odd number of changes of sign
+    assert (code, out) == (0, "stopped\n")
+    assert "Traceback" not in err
+
+
+def test_what_is_not_finished_within_the_grace_is_refused(two: Path) -> None:
+    with running(two, *ANY_PORT, "--grace-seconds", "0.1") as child, Stub(child.grpc_port) as stub:
+        calls = [stub.begin(slow_request(LONG)), stub.begin(slow_request(LONG))]
+        until(lambda: scrape(child.admin_port)[WAITING] == 1)
+        child.process.terminate()
+        ended = [call.exception() for call in calls]
+        code, out, err = child.ends()
+    refused = [Refused(error.code(), error.details()) for error in ended if error is not None]
+    assert Refused(grpc.StatusCode.UNAVAILABLE, "the server stopped before the request was computed") in refused
+    assert code == 0
+    assert out.endswith("stopped\n")
+    assert "1 waiting requests were refused after 0.1 s of grace" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_second_signal_ends_it_at_once(two: Path, second: signal.Signals) -> None:
+    with running(two, *ANY_PORT) as child, Stub(child.grpc_port) as stub:
+        calls = [stub.begin(slow_request(LONG)), stub.begin(slow_request(LONG + 1))]
+        until(lambda: scrape(child.admin_port)[WAITING] == 1)
+        child.process.terminate()
+        child.read()
+        child.process.send_signal(second)
+        assert child.ends()[0] == -second
+        assert refusal(calls[0].result).code is grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_server_gives_its_ports_back_and_stops_twice(two: Path) -> None:
+    first = Server(two, FREE_PORTS)
+    first.start()
+    ports = first.grpc_port, first.admin_port
+    first.stop()
+    first.stop()
+    again = Server(two, config.build(Options, {"grpc_port": ports[0], "admin_port": ports[1]}))
+    again.start()
+    assert (again.grpc_port, again.admin_port, again.ready) == (*ports, True)
+    again.stop()
+
+
+# What an operator can get wrong.
+
+
+@pytest.fixture
+def busy() -> Iterator[str]:
+    """A port that somebody else listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        yield str(taken.getsockname()[1])
+
+
+def broken(directory: Path) -> Path:
+    path = directory / "broken.onnx"
+    path.write_bytes(b"not a model")
+    return path
+
+
+def misnamed(directory: Path) -> Path:
+    return save_repository(directory, "add2").joinpath("add2").rename(directory / "add 2").parent
+
+
+def foreign(directory: Path) -> Path:
+    path = directory / "model.keras"
+    path.write_bytes(b"PK")
+    return path
+
+
+def lone(repository: Path) -> Path:
+    return repository / "add2" / "1" / "model.onnx"
+
+
+def malformed(directory: Path) -> Path:
+    return save(centre(metadata={"hornbeam.batch_axes": "{"}), directory / "odd.onnx")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a mistake is made with: an empty directory, a good repository, and a busy port."""
+
+    empty: Path
+    good: Path
+    busy: str
+
+
+Mistake = Callable[[Setting], Sequence[str | Path]]  # the arguments of the command
+MISTAKES: Mapping[str, tuple[Mistake, str]] = {
+    "no such path": (lambda at: [at.empty / "nope"], "nope; give a model repository or an .onnx file"),
+    "a repository without a model": (lambda at: [at.empty], "holds no model: expected"),
+    "a model's own directory": (lambda at: [at.good / "add2"], "holds no model: expected"),
+    "a name that cannot be a model's": (lambda at: [misnamed(at.empty)], "'add 2' cannot be the name of a model"),
+    "a broken .onnx": (lambda at: [broken(at.empty)], "broken.onnx cannot be loaded:"),
+    "metadata that no exporter wrote": (lambda at: [malformed(at.empty)], "hornbeam.batch_axes"),
+    "not an .onnx": (lambda at: [foreign(at.empty)], "model.keras is no .onnx file; `hornbeam export"),
+    "a busy gRPC port": (lambda at: [at.good, "--grpc-port", at.busy], "choose another with --grpc-port"),
+    "a busy admin port": (lambda at: [at.good, "--admin-port", at.busy], "choose another with --admin-port"),
+    "an address of nobody": (lambda at: [at.good, "--host", "203.0.113.7"], "gRPC cannot listen on 203.0.113.7:0"),
+    "a device that is not there": (
+        lambda at: [lone(at.good), "--device", "cuda"],
+        "--device cuda was asked for, and this ONNX Runtime has",
+    ),
+}
+
+
+@pytest.mark.parametrize(("mistake", "text"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_one_sentence_and_exit_code_2(two: Path, tmp_path: Path, busy: str, mistake: Mistake, text: str) -> None:
+    path, *options = mistake(Setting(tmp_path, two, busy))
+    code, out, err = finished(str(path), *ANY_PORT, *map(str, options))
+    assert (code, out) == (2, "")
+    assert err.startswith("Error: ")
+    assert text in err
+    assert err.count("\n") == 1
+
+
+VALUES: Mapping[str, tuple[str, str]] = {
+    "a word for a port": ("--grpc-port", "http"),
+    "a port beyond the last": ("--grpc-port", "65536"),
+    "a negative port": ("--grpc-port", "-1"),
+    "an admin port beyond the last": ("--admin-port", "99999"),
+    "a negative admin port": ("--admin-port", "-1"),
+    "an unknown device": ("--device", "tpu"),
+    "a negative grace": ("--grace-seconds", "-1"),
+    "batches of no rows": ("--max-batch-rows", "0"),
+    "a queue of no rows": ("--max-queue-rows", "0"),
+    "messages of no bytes": ("--max-message-bytes", "0"),
+    "messages beyond what gRPC can": ("--max-message-bytes", "2147483648"),
+}
+
+
+@pytest.mark.parametrize(("flag", "value"), VALUES.values(), ids=VALUES.keys())
+def test_a_bad_value_of_an_option_is_refused(two: Path, flag: str, value: str) -> None:
+    code, out, err = finished(str(two), *ANY_PORT, flag, value)
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1].startswith(f"Error: Invalid value for '{flag}'")
+    assert "Traceback" not in err
+
+
+def finished(*arguments: str) -> tuple[int, str, str]:
+    """How the command ends that should not start."""
+    done = subprocess.run([COMMAND, "run", *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+# Options.
+
+
+def leaves(group: type) -> Iterator[tuple[str, Any]]:
+    """The name and default of every field of a group that is no group itself."""
+    hints = get_type_hints(group)
+    for field in fields(group):
+        if is_dataclass(hints[field.name]):
+            yield from leaves(hints[field.name])
+        else:
+            yield field.name, field.default
+
+
+OPTIONS = list(config.options(Options))
+
+
+def test_every_field_is_an_option_and_none_twice() -> None:
+    found = [(option.name, option.default) for option in OPTIONS]
+    assert found == list(leaves(Options))
+    assert len({name for name, _ in found}) == len(found)
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_an_option_has_help_a_flag_and_an_environment_name(option: config.Option) -> None:
+    assert option.help.endswith(".")
+    assert option.flag == "--" + option.name.replace("_", "-")
+    assert option.environment == f"HORNBEAM_{option.name}".upper()
+    least, most = option.bounds
+    assert least is None or least <= option.default
+    assert most is None or option.default <= most
+    assert option.type is str or least is not None
+    assert isinstance(option.default, option.type)
+
+
+def test_the_command_explains_every_option() -> None:
+    out = " ".join(subprocess.run([COMMAND, "run", "--help"], capture_output=True, text=True, check=True).stdout.split())
+    for option in OPTIONS:
+        assert option.flag in out
+        assert option.environment in out
+        assert option.help in out
+
+
+def test_the_command_knows_its_version() -> None:
+    done = subprocess.run([sys.executable, "-m", "service", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"hornbeam-serve {__version__}\n"
+
+
+def test_values_reach_the_part_that_declares_them() -> None:
+    assert config.build(Options, {}) == Options()
+    built = config.build(Options, {"grpc_port": 1, "admin_port": 2, "max_queue_rows": 3, "grace_seconds": 4.0, "device": "cuda"})
+    found = (
+        built.transport.grpc_port,
+        built.admin.admin_port,
+        built.batching.max_queue_rows,
+        built.server.grace_seconds,
+        built.device.device,
+    )
+    assert found == (1, 2, 3, 4.0, "cuda")
+    assert built.batching.max_batch_rows == Options().batching.max_batch_rows
+
+
+def test_options_may_come_from_the_environment_and_flags_win(two: Path) -> None:
+    environment = {"HORNBEAM_GRPC_PORT": "0", "HORNBEAM_ADMIN_PORT": "70000", "HORNBEAM_MAX_BATCH_ROWS": "3"}
+    with running(two, "--admin-port", "0", **environment) as child, Stub(child.grpc_port) as stub:
+        assert "batch-size must be <= 3" in refusal(lambda: stub.infer(add2_request(4))).text
+        assert stub.infer(add2_request(3))
