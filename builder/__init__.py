@@ -4,6 +4,7 @@
 """
 
 from builder import activations, errors, initializers, layers, models, ops
+from builder.custom import custom_object_scope, register_keras_serializable
 from builder.layers import Input, Layer
 from builder.models import Functional, Model, Sequential, load_model
 
@@ -14,10 +15,12 @@ __all__ = [
     "Model",
     "Sequential",
     "activations",
+    "custom_object_scope",
     "errors",
     "initializers",
     "layers",
     "load_model",
     "models",
     "ops",
+    "register_keras_serializable",
 ]

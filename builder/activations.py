@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from builder import ops
+from builder.custom import custom_object, registered_name
 from builder.errors import NetworkError
 from builder.ops import (
     celu,
@@ -113,7 +114,12 @@ def get(identifier: Any) -> Activation:
     if callable(identifier):
         return identifier  # type: ignore[no-any-return]
     if isinstance(identifier, dict):
+        found = custom_object(identifier.get("config"), identifier.get("registered_name"))
         identifier = identifier.get("config")
+    else:
+        found = custom_object(identifier)
+    if found is not None:
+        return found  # type: ignore[no-any-return]
     if not isinstance(identifier, str) or identifier not in ACTIVATIONS:
         raise NetworkError(
             f"Could not interpret activation function identifier: {identifier}. Known here: {', '.join(sorted(ACTIVATIONS))}"
@@ -126,4 +132,4 @@ deserialize = get
 
 def serialize(activation: Activation) -> str:
     """The name under which `get` finds the function again."""
-    return _NAMES.get(activation) or activation.__name__
+    return registered_name(activation) or _NAMES.get(activation) or activation.__name__

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from builder.custom import custom_object
 from builder.errors import ModelFileError, several
 from builder.graph import Array
 from builder.layer import Layer
@@ -150,8 +151,10 @@ def _unknown(saved: Mapping[str, Any]) -> str | None:
         return "names no class"
     if is_function(saved):
         return None if function_of_class(name) else f"is a call of keras.ops ({name}), which is not supported yet"
+    if isinstance(custom_object(name, registered), type):
+        return None
     if not (module is None or str(module).split(".")[0] == "keras") or registered not in (None, name):
-        return f"is a custom class ({registered or name}), which is not supported yet"
+        return f"is a custom class ({registered or name}): give it as custom_objects={{{name!r}: ...}}, or register it before"
     if name not in REGISTRY:
         return f"is a {name}, which is not supported yet"
     return None

@@ -128,6 +128,11 @@ class Layer:
     def build(self, input_shape: Any) -> None:
         """Adds the weights, once the shape of the first argument is known. The batch's size is None."""
 
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Builds for the shape that a file says the layer was built for, if it says one."""
+        if (shape := config.get("input_shape")) is not None and not self.built:
+            self.build(_as_shapes(shape))
+
     @property
     def class_name(self) -> str:
         """The name of the layer's class, as summaries and files have it."""
@@ -336,6 +341,14 @@ def _shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The shape of the first argument; a structure of shapes where that is a structure of tensors."""
     first = args[0] if args else next(iter(kwargs.values()))
     return map_structure(lambda leaf: leaf.shape if isinstance(leaf, KerasTensor) else np.shape(leaf), first)
+
+
+def _as_shapes(saved: Any) -> Any:
+    """Shapes as Python has them: in a file, a shape is a list, and so is a list of shapes."""
+    if isinstance(saved, dict):
+        return {key: _as_shapes(item) for key, item in saved.items()}
+    is_shape = all(size is None or isinstance(size, int) for size in saved)
+    return tuple(saved) if is_shape else [_as_shapes(item) for item in saved]
 
 
 def _each_once(variables: Sequence[Variable]) -> list[Variable]:

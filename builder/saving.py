@@ -13,12 +13,13 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 
 from builder import activations, initializers
+from builder.custom import custom_object, registered_name
 from builder.errors import HornbeamError, NetworkError, UnsupportedError
 from builder.initializers import Initializer
 from builder.ops.operation import Function, function_of_class
 from builder.proto import is_dtype
 
-__all__ = ["REGISTRY", "Configured", "deserialize", "is_function", "plain", "register", "serialize"]
+__all__ = ["REGISTRY", "Configured", "class_of", "deserialize", "is_function", "plain", "register", "serialize"]
 
 
 @runtime_checkable
@@ -59,7 +60,12 @@ def serialize(value: Any) -> Any:
             return {"class_name": "__ellipsis__", "config": {}}
         case Configured() if not isinstance(value, type):
             cls = type(value)
-            return {"module": _module(cls), "class_name": cls.__name__, "config": value.get_config(), "registered_name": None}
+            return {
+                "module": _module(cls),
+                "class_name": cls.__name__,
+                "config": value.get_config(),
+                "registered_name": registered_name(cls),
+            }
         case _ if callable(value) and not isinstance(value, type):
             return activations.serialize(value)
         case _:
@@ -74,17 +80,28 @@ def deserialize(config: Any) -> Any:
     if is_function(config):
         return _function(config)
     name = config.get("class_name") if isinstance(config, dict) else None
+    registered = config.get("registered_name") if isinstance(config, dict) else None
     arguments = config.get("config") if isinstance(config, dict) else None
     if not isinstance(name, str) or not isinstance(arguments, dict):
         raise NetworkError(f"Improper config format for a layer: expected 'class_name' and 'config', found {config!r:.200}")
-    if name not in REGISTRY:
+    cls = class_of(name, registered)
+    if cls is None:
         raise UnsupportedError(f"layer '{arguments.get('name', '?')}' is a {name}, which is not known here")
     try:
-        return REGISTRY[name].from_config(dict(arguments))
+        return cls.from_config(dict(arguments))
     except HornbeamError:
         raise
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         raise NetworkError(f"layer '{arguments.get('name', '?')}' ({name}) has a config that does not fit: {error}") from error
+
+
+def class_of(name: str, registered: Any = None) -> type[Any] | None:
+    """The class that a config means: one that the user gave, or else one of this package; None when it is neither."""
+    given = custom_object(name, registered)
+    if isinstance(given, type):
+        return given
+    is_custom = isinstance(registered, str) and ">" in registered
+    return None if is_custom else REGISTRY.get(name)
 
 
 def is_function(config: Any) -> bool:

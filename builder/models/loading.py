@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from builder import keras_file
+from builder.custom import custom_object_scope
 from builder.errors import HornbeamError, ModelFileError, UnsupportedError, several
 from builder.export import Source
 from builder.models.model import Model
@@ -18,16 +19,26 @@ def load_model(
 ) -> Model:
     """The model in a `.keras` file, with its weights.
 
-    Nothing in the file is imported or executed, whatever `safe_mode` says; the optimizer and losses are left where they
-    are. Raises ModelFileError when the file cannot be opened, UnsupportedError naming every layer that is not known.
+    `custom_objects` are classes and functions of the user's own by the names that the file has for them. Nothing in the
+    file is imported or executed, whatever `safe_mode` says; the optimizer and losses are left where they are. Raises
+    ModelFileError when the file cannot be opened, UnsupportedError naming every layer that is not known.
     """
-    if custom_objects:
-        raise UnsupportedError(f"custom_objects ({', '.join(custom_objects)}) are not supported yet")
-    saved = keras_file.read(Path(filepath))
+    with custom_object_scope(custom_objects):
+        saved = keras_file.read(Path(filepath))
+        model = _network(saved)
+    keras_file.assign_weights(model, saved)
+    model.source = Source(saved.path.name, saved.sha256, saved.keras_version)
+    return model
+
+
+def _network(saved: keras_file.SavedModel) -> Model:
+    """The model that a file describes, before its weights."""
     if unknown := keras_file.unknown_layers(saved.config):
         raise UnsupportedError(several(f"{saved.path} cannot be opened", unknown))
     try:
         model = deserialize(saved.config)
+        if isinstance(model, Model) and not model.built:
+            model.build_from_config(saved.config.get("build_config") or {})
     except RecursionError:
         raise ModelFileError(f"{saved.path}: its models are nested too deeply") from None
     except UnsupportedError as error:
@@ -40,6 +51,4 @@ def load_model(
         raise ModelFileError(
             f"{saved.path}: model '{model.name}' was saved before the shape of its input was known; call it once and save again"
         )
-    keras_file.assign_weights(model, saved)
-    model.source = Source(saved.path.name, saved.sha256, saved.keras_version)
     return model

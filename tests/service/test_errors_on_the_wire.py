@@ -123,6 +123,8 @@ CASES = (
     Case(
         "version is a word", empty("add2", "abc"), INVALID, "from specified version string 'abc', version should be an integral value > 0"
     ),
+    Case("version is a number as Python has it", empty("add2", "1_0"), INVALID, "'1_0', version should be an integral value > 0"),
+    Case("version is a number in spaces", empty("add2", " 1"), INVALID, "' 1', version should be an integral value > 0"),
     Case("version is a fraction", empty("add2", "1.5"), INVALID, "'1.5', version should be an integral value > 0"),
     Case("version is negative", empty("add2", "-1"), INVALID, "invalid model version specified '-1'"),
     Case("version is zero", empty("add2", "0"), INVALID, "invalid model version specified '0'"),
