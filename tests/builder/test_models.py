@@ -537,8 +537,3 @@ def test_the_errors_are_also_those_that_keras_raises() -> None:
 def test_a_call_that_would_train_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="training=True"):
         Sequential([Input((4,)), layers.Dropout(0.5)])(ONES, training=True)
-
-
-def test_a_model_of_keras_with_custom_objects_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedError, match="custom_objects"):
-        builder.load_model(tmp_path / "any.keras", custom_objects={"Mine": object})
