@@ -96,6 +96,7 @@ BATCH_METRICS: tuple[Metric[BatchRun], ...] = (
 )
 MODEL_METRICS: tuple[Metric[ModelStatus], ...] = (
     Metric("hornbeam_queue_rows", "gauge", "Rows that wait to be run.", MODEL, lambda status: status.waiting_rows),
+    Metric("hornbeam_running_rows", "gauge", "Rows that are being run.", MODEL, lambda status: status.running_rows),
     Metric("hornbeam_model_ready", "gauge", "1 while the model can be asked.", MODEL, lambda status: int(status.state is State.READY)),
     Metric("hornbeam_model_load_seconds", "gauge", "How long loading the model took.", MODEL, lambda status: status.load_seconds),
     Metric(

@@ -71,6 +71,7 @@ class Batcher:
         self._queue: BatchQueue[Job] = BatchQueue(options.max_batch_rows, options.max_queue_rows, batched)
         self._changed = Condition()
         self._draining = False
+        self.running_rows = 0
         self._threads = [Thread(target=self._serve, name=f"{name}/{version}-{index}", daemon=True) for index in range(runners)]
         for thread in self._threads:
             thread.start()
@@ -109,7 +110,14 @@ class Batcher:
 
     def _serve(self) -> None:
         while batch := self._next():
+            rows = sum(job.rows for job in batch)
+            self._count(rows)
             self._execute(batch)
+            self._count(-rows)
+
+    def _count(self, rows: int) -> None:
+        with self._changed:
+            self.running_rows += rows
 
     def _next(self) -> list[Job]:
         """The next batch, waiting for one; empty when there will be none."""

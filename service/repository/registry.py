@@ -75,6 +75,10 @@ class ModelStatus:
     def waiting_rows(self) -> int:
         return self.served.batcher.waiting_rows if self.served else 0
 
+    @property
+    def running_rows(self) -> int:
+        return self.served.batcher.running_rows if self.served else 0
+
 
 class Registry:
     """The models of one server. `load` makes a version ready to serve, or raises StartupError."""

@@ -12,7 +12,7 @@ import grpc
 
 from service import __version__
 from service.engine.batcher import Job
-from service.errors import DrainingError, InvalidRequestError, RequestCancelledError, ServiceError
+from service.errors import InvalidRequestError, RequestCancelledError, ServiceError
 from service.repository.registry import Registry, Served
 from service.request import Outcome, Request, Response, Tensor, Timeline
 from service.rpc import codec
@@ -82,8 +82,6 @@ class InferenceServicer:
         return codec.encode_metadata(served.name, self._registry.versions(served.name), served.session.signature, served.session.metadata)
 
     def model_infer(self, data: bytes, call: Call, trace: Trace) -> bytes:
-        if self.draining:
-            raise DrainingError("the server is shutting down and has stopped accepting new requests.")
         message = codec.parse(pb.ModelInferRequest, data)
         served = self._served(message.model_name, message.model_version, trace)
         request = codec.decode_request(message, trace.timeline.received)

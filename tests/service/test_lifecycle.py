@@ -28,7 +28,7 @@ COMMAND = str(Path(sys.executable).parent / "hornbeam-serve")
 READY = re.compile(r"ready: gRPC on 127\.0\.0\.1:(\d+), metrics on http://127\.0\.0\.1:(\d+)/metrics, serving (.*)\n")
 ANY_PORT = ("--grpc-port", "0", "--admin-port", "0")
 LONG = 1_500_000  # steps of the slow model: about a second
-WAITING = ("hornbeam_queue_rows", frozenset({"model": "slow", "version": "1"}.items()))
+SLOW = frozenset({"model": "slow", "version": "1"}.items())
 
 
 class Child:
@@ -61,6 +61,12 @@ def running(path: Path, *options: str, **environment: str) -> Iterator[Child]:
             yield Child(process)
         finally:
             process.kill()
+
+
+def one_runs_and_one_waits(child: Child) -> bool:
+    """Whether the server has both of two calls, and has begun the first."""
+    seen = scrape(child.admin_port)
+    return seen["hornbeam_running_rows", SLOW] == 1 and seen["hornbeam_queue_rows", SLOW] == 1
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +104,7 @@ def test_a_lone_file_is_served_under_its_own_name(two: Path, tmp_path: Path) -> 
 def test_a_signal_lets_what_is_in_progress_finish(two: Path, number: signal.Signals) -> None:
     with running(two, *ANY_PORT) as child, Stub(child.grpc_port) as stub:
         calls = [stub.begin(slow_request(LONG)), stub.begin(slow_request(LONG + 1))]
-        until(lambda: scrape(child.admin_port)[WAITING] == 1)
+        until(lambda: one_runs_and_one_waits(child))
         child.process.send_signal(number)
         assert child.read() == "stopping: requests in progress are finished first\n"
         until(lambda: http(child.admin_port, "/readyz")[0] == 503)
@@ -116,7 +122,7 @@ def test_a_signal_lets_what_is_in_progress_finish(two: Path, number: signal.Sign
 def test_what_is_not_finished_within_the_grace_is_refused(two: Path) -> None:
     with running(two, *ANY_PORT, "--grace-seconds", "0.1") as child, Stub(child.grpc_port) as stub:
         calls = [stub.begin(slow_request(LONG)), stub.begin(slow_request(LONG))]
-        until(lambda: scrape(child.admin_port)[WAITING] == 1)
+        until(lambda: one_runs_and_one_waits(child))
         child.process.terminate()
         ended = [call.exception() for call in calls]
         code, out, err = child.ends()
@@ -132,7 +138,7 @@ def test_what_is_not_finished_within_the_grace_is_refused(two: Path) -> None:
 def test_a_second_signal_ends_it_at_once(two: Path, second: signal.Signals) -> None:
     with running(two, *ANY_PORT) as child, Stub(child.grpc_port) as stub:
         calls = [stub.begin(slow_request(LONG)), stub.begin(slow_request(LONG + 1))]
-        until(lambda: scrape(child.admin_port)[WAITING] == 1)
+        until(lambda: one_runs_and_one_waits(child))
         child.process.terminate()
         child.read()
         child.process.send_signal(second)
