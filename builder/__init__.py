@@ -6,7 +6,7 @@
 from builder import activations, errors, initializers, layers, models, ops
 from builder.custom import custom_object_scope, register_keras_serializable
 from builder.layers import Input, Layer
-from builder.models import Functional, Model, Sequential, load_model
+from builder.models import Functional, Model, Sequential, load_model, plot_model
 
 __all__ = [
     "Functional",
@@ -22,5 +22,6 @@ __all__ = [
     "load_model",
     "models",
     "ops",
+    "plot_model",
     "register_keras_serializable",
 ]

@@ -10,6 +10,7 @@ from builder.ops import (
     celu,
     elu,
     exp,
+    glu,
     hard_shrink,
     hard_sigmoid,
     hard_silu,
@@ -25,12 +26,16 @@ from builder.ops import (
     softmax,
     softplus,
     softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
     squareplus,
     tanh,
     tanh_shrink,
     threshold,
 )
 from builder.ops.operation import operation
+from builder.ops.promotion import floating
 from builder.ops.symbolic import KerasTensor, TensorLike, converted, emit
 
 __all__ = ["ACTIVATIONS", "Activation", "deserialize", "gelu", "get", "linear", "mish", "relu", "serialize"]
@@ -45,7 +50,7 @@ def linear(x: TensorLike) -> TensorLike:
 
 @operation
 def relu(x: TensorLike, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> KerasTensor:
-    """`x`, at most `max_value`; below `threshold` it is `negative_slope * (x - threshold)`.
+    """`x`, at most `max_value`; up to `threshold` it is `negative_slope * (x - threshold)`.
 
     Raises NetworkError for a negative `max_value` or `negative_slope`.
     """
@@ -58,11 +63,10 @@ def relu(x: TensorLike, negative_slope: float = 0.0, max_value: float | None = N
     else:
         below = ops.multiply(ops.subtract(x, float(threshold)), float(negative_slope))
         limit = converted(float(threshold), below.dtype)
-        rectified = emit("Where", emit("GreaterOrEqual", x, limit), x, below)
+        rectified = emit("Where", emit("Greater", x, limit), x, below)
     return rectified if max_value is None else ops.minimum(rectified, float(max_value))
 
 
-@operation
 def gelu(x: TensorLike, approximate: bool = False) -> KerasTensor:
     """`x` times the normal distribution's cumulative function; exact unless told otherwise, unlike `ops.gelu`."""
     return ops.gelu(x, approximate)
@@ -71,7 +75,7 @@ def gelu(x: TensorLike, approximate: bool = False) -> KerasTensor:
 @operation
 def mish(x: TensorLike) -> KerasTensor:
     """`x * tanh(softplus(x))` (ONNX Mish)."""
-    return emit("Mish", x)
+    return emit("Mish", floating(x))
 
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -79,6 +83,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "elu": elu,
     "exponential": exp,
     "gelu": gelu,
+    "glu": glu,
     "hard_shrink": hard_shrink,
     "hard_sigmoid": hard_sigmoid,
     "hard_silu": hard_silu,
@@ -98,6 +103,9 @@ ACTIVATIONS: dict[str, Activation] = {
     "softmax": softmax,
     "softplus": softplus,
     "softsign": softsign,
+    "sparse_plus": sparse_plus,
+    "sparse_sigmoid": sparse_sigmoid,
+    "sparsemax": sparsemax,
     "squareplus": squareplus,
     "swish": silu,
     "tanh": tanh,

@@ -1,4 +1,7 @@
-"""What a layer's `call` is given: floats in the layer's dtype, the masks that it asks for, and no keyword that it does not take."""
+"""What a layer's `call` is given: floats in the layer's dtype, the masks that it asks for, and no keyword that it does not take.
+
+And what its `build` is given: the shapes of those arguments.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,25 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from builder.ops.promotion import is_floating
 from builder.ops.symbolic import KerasTensor, converted, masks_of, symbolic_leaves
 from builder.structure import flatten, map_structure
 
-__all__ = ["cast_floats", "known_keywords", "pass_masks_on", "with_masks"]
+__all__ = ["build_shapes", "cast_floats", "known_keywords", "masks_in", "pass_masks_on", "with_masks"]
+
+
+def build_shapes(build: Callable[..., Any], call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """What `build` is given: the shape of the first argument, or `<argument>_shape` for each where it has several parameters.
+
+    A structure of tensors has a structure of shapes; an argument without tensors has none.
+    """
+    names = list(inspect.signature(build).parameters)
+    if len(names) == 1:
+        return {names[0]: _shapes(args[0] if args else next(iter(kwargs.values())))}
+    given = dict(zip(inspect.signature(call).parameters, args, strict=False)) | kwargs
+    return {f"{name}_shape": _shapes(value) for name, value in given.items() if f"{name}_shape" in names and symbolic_leaves(value)}
 
 
 def cast_floats(structure: Any, dtype: str) -> Any:
@@ -52,8 +69,18 @@ def with_masks(call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
     return kwargs | {name: mask for name, mask in found.items() if symbolic_leaves(mask)}
 
 
+def masks_in(kwargs: dict[str, Any], first: Any) -> Any:
+    """The masks that the outputs' follow from: those that the caller gave, or else those of the first argument."""
+    given = kwargs.get("mask")
+    return masks_of(first) if given is None else given
+
+
 def pass_masks_on(outputs: Any, masks: Any) -> None:
     """Gives the outputs `masks`, in the order of both; those that have one already, as a model's have, keep it."""
     for leaf, mask in zip(symbolic_leaves(outputs), flatten(masks), strict=False):
         if leaf.mask is None and isinstance(mask, KerasTensor):
             leaf.mask = mask
+
+
+def _shapes(argument: Any) -> Any:
+    return map_structure(lambda leaf: leaf.shape if isinstance(leaf, KerasTensor) else np.shape(leaf), argument)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from builder.errors import UnsupportedError
-from builder.ops.symbolic import standardize_dtype
+from builder.proto import standardize_dtype
 
 __all__ = ["DTypePolicy", "dtype_policy", "set_dtype_policy"]
 

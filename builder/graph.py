@@ -34,7 +34,6 @@ __all__ = [
 
 Array = NDArray[Any]
 Dim = int | str | None  # known, free under a name that is equal wherever the size is equal, or unknown
-Attribute = int | float | str | tuple[int, ...] | tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +159,16 @@ class Graph:
             stack.extend((value.node, False) for value in reversed(node.inputs) if isinstance(value, Result))
         return order
 
+    def all_nodes(self) -> list[Node]:
+        """The nodes, and those of the graphs that are inside of them, as in the body of a loop."""
+        nodes: list[Node] = []
+        stack = [self]
+        while stack:
+            own = stack.pop().nodes()
+            nodes.extend(own)
+            stack.extend(value for node in own for value in node.attributes.values() if isinstance(value, Graph))
+        return nodes
+
     def uses(self) -> Counter[Value]:
         """How many nodes and outputs read each value."""
         counted: Counter[Value] = Counter(self.outputs)
@@ -169,7 +178,7 @@ class Graph:
 
     def parameters(self) -> list[Parameter]:
         """Every weight that is read, once, in the order of first use."""
-        read = (value for node in self.nodes() for value in node.inputs)
+        read = (value for node in self.all_nodes() for value in (*node.inputs, *_body_outputs(node)))
         return list(dict.fromkeys(value for value in (*read, *self.outputs) if isinstance(value, Parameter)))
 
     def rewrite(self, rule: Rule) -> Graph:
@@ -186,6 +195,16 @@ class Graph:
         if not replaced:
             return self
         return replace(self, outputs=tuple(replaced.get(value, value) for value in self.outputs))
+
+
+# The body of a loop is a graph whose inputs are its own: it may read weights and constants of the whole network, and nothing else.
+Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | Graph
+
+
+def _body_outputs(node: Node) -> Iterator[Value]:
+    for value in node.attributes.values():
+        if isinstance(value, Graph):
+            yield from value.outputs
 
 
 _scope: ContextVar[tuple[str, ...]] = ContextVar("scope", default=())

@@ -36,6 +36,7 @@ __all__ = ["SavedModel", "assign_weights", "read", "unknown_layers"]
 MEMBERS = 10_000  # more than any model has: a member a vocabulary, and three more
 CONFIG_BYTES = 64 * 2**20
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+GROUPS = {"GroupQueryAttention": "grouped_query_attention"}  # where the class that Keras exports has another name inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,7 @@ def _counted(path: str, layers: list[Layer]) -> list[tuple[str, Any]]:
     counted: Counter[str] = Counter()
     below: list[tuple[str, Any]] = []
     for layer in layers:
-        name = snake_case(type(layer).__name__)
+        name = GROUPS.get(type(layer).__name__) or snake_case(type(layer).__name__)
         below.append((f"{path}/{name}_{counted[name]}" if counted[name] else f"{path}/{name}", layer))
         counted[name] += 1
     return below
@@ -210,6 +211,8 @@ def _follow(group: h5py.Group, path: str) -> Any:
     import h5py
 
     for name in path.strip("/").split("/"):
+        if isinstance(group, h5py.Group) and name not in group and f"_{name}" in group:
+            name = f"_{name}"
         link = group.get(name, getlink=True) if isinstance(group, h5py.Group) else None
         if link is None:
             raise ModelFileError(f"the file has nothing at {path}")

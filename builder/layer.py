@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from builder import initializers
-from builder.call_arguments import cast_floats, known_keywords, pass_masks_on, with_masks
+from builder.call_arguments import build_shapes, cast_floats, known_keywords, masks_in, pass_masks_on, with_masks
 from builder.dtype_policy import DTypePolicy
 from builder.errors import NetworkError
 from builder.execution import Executable
@@ -23,21 +23,12 @@ from builder.graph import Array, Graph, Parameter, Spec, current_scope, scope
 from builder.input_spec import InputSpec
 from builder.naming import auto_name
 from builder.ops.operation import bare, record
+from builder.ops.placeholder import graph_input, placeholder
 from builder.ops.promotion import is_floating
-from builder.ops.symbolic import (
-    Call,
-    KerasTensor,
-    Shape,
-    Variable,
-    computing_in,
-    graph_input,
-    masks_of,
-    placeholder,
-    standardize_dtype,
-    symbolic_leaves,
-)
+from builder.ops.symbolic import Call, KerasTensor, Shape, Variable, computing_in, symbolic_leaves
+from builder.proto import standardize_dtype
 from builder.saving import register, serialize
-from builder.structure import flatten, map_structure, pack
+from builder.structure import flatten, pack
 
 __all__ = ["Layer"]
 
@@ -256,14 +247,14 @@ class Layer:
             args, kwargs = cast_floats((args, kwargs), self.compute_dtype)
         first = args[0] if args else next(iter(kwargs.values()), None)
         self._check_inputs(first)
-        masks = masks_of(first)
+        masks = masks_in(kwargs, first)
         with scope(self.name), computing_in(self.compute_dtype if self.autocast else None):
             try:
                 if not self.built:
-                    self.build(_shapes(args, kwargs))
+                    self.build(**build_shapes(self.build, self.call, args, kwargs))
                     self.built = True  # where there is none to build too
                 outputs = self.call(*args, **with_masks(self.call, args, kwargs))
-                if symbolic_leaves(masks):
+                if self.supports_masking or symbolic_leaves(masks):
                     pass_masks_on(outputs, self.compute_mask(first, masks))
                 return outputs
             except NetworkError as error:
@@ -284,19 +275,20 @@ class Layer:
 
     def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The outputs for arrays: the call is traced once for each set of shapes, and run."""
-        given = [_array(leaf) for leaf in flatten(args)]
+        given = [_array(leaf) for leaf in flatten((args, kwargs))]
         arrays = [array for array in given if array is not None]
         if not arrays:
             raise NetworkError(f"layer '{self.name}' was called without a tensor: pass arrays, or symbolic tensors from Input()")
-        key = (tuple((array.ndim, array.shape[1:], array.dtype.name) for array in arrays), repr(kwargs))
+        others = [leaf for leaf, array in zip(flatten((args, kwargs)), given, strict=True) if array is None]
+        key = (tuple((array.ndim, array.shape[1:], array.dtype.name) for array in arrays), repr((sorted(kwargs), others)))
         if key not in self._executables:
             inputs = [
                 placeholder(f"input_{index}", (None, *array.shape[1:])[: array.ndim], array.dtype.name)
                 for index, array in enumerate(arrays)
             ]
             symbols = iter(inputs)
-            leaves = [leaf if array is None else next(symbols) for leaf, array in zip(flatten(args), given, strict=True)]
-            outputs = self._trace(pack(args, leaves), kwargs)
+            leaves = [leaf if array is None else next(symbols) for leaf, array in zip(flatten((args, kwargs)), given, strict=True)]
+            outputs = self._trace(*pack((args, kwargs), leaves))
             values = tuple(tensor.value for tensor in flatten(outputs))
             graph = Graph(tuple(graph_input(tensor) for tensor in inputs), values, tuple(f"output_{index}" for index in range(len(values))))
             self._executables[key] = Executable(graph), outputs
@@ -335,12 +327,6 @@ def _given_input_shape(kwargs: dict[str, Any]) -> Shape | None:
     if (shape := kwargs.pop("input_shape", None)) is not None:
         return (batch_size, *((shape,) if isinstance(shape, int) else shape))
     return None
-
-
-def _shapes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The shape of the first argument; a structure of shapes where that is a structure of tensors."""
-    first = args[0] if args else next(iter(kwargs.values()))
-    return map_structure(lambda leaf: leaf.shape if isinstance(leaf, KerasTensor) else np.shape(leaf), first)
 
 
 def _as_shapes(saved: Any) -> Any:

@@ -7,6 +7,8 @@ ONNX Runtime has run since 1.17, and the lowest IR version that allows it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import ml_dtypes  # noqa: F401  makes np.dtype("bfloat16") known
 import numpy as np
@@ -17,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from builder.errors import NetworkError, UnsupportedError, several
 from builder.graph import Array, Attribute, Constant, Graph, Node, Parameter, Result, Spec, Value
 
-__all__ = ["DTYPES", "IR_VERSION", "OPSET", "UNSUPPORTED", "infer", "is_dtype", "is_float", "model_proto"]
+__all__ = ["DTYPES", "IR_VERSION", "OPSET", "UNSUPPORTED", "infer", "is_dtype", "is_float", "model_proto", "standardize_dtype"]
 
 OPSET = 20
 IR_VERSION = 9
@@ -55,6 +57,17 @@ def is_float(name: str) -> bool:
     return "float" in name
 
 
+def standardize_dtype(dtype: Any) -> str:
+    """The name of a dtype given as Keras allows: a string, a NumPy dtype, Python's int, float or bool, or None."""
+    if dtype is None:
+        return "float32"
+    name = {int: "int32", float: "float32", bool: "bool", str: "string"}.get(dtype) if isinstance(dtype, type) else None
+    name = name or (dtype if isinstance(dtype, str) else np.dtype(dtype).name)
+    if not is_dtype(name):
+        raise NetworkError(f"Invalid dtype: {dtype}")
+    return name
+
+
 def infer(op: str, inputs: Sequence[Value | None], attributes: Mapping[str, Attribute], outputs: int = 1) -> tuple[Spec, ...]:
     """The outputs' specs, by ONNX's own inference. Raises NetworkError when the operator refuses its inputs."""
     names = ["" if value is None else f"i{index}" for index, value in enumerate(inputs)]
@@ -81,27 +94,38 @@ def model_proto(graph: Graph) -> onnx.ModelProto:
 
     Raises UnsupportedError, naming every offender, when something in it has no form in plain ONNX.
     """
-    nodes = graph.nodes()
-    if refused := [_refusal(node) for node in nodes if node.op == UNSUPPORTED]:
+    every = graph.all_nodes()
+    if refused := [_refusal(node) for node in every if node.op == UNSUPPORTED]:
         raise UnsupportedError(several("this network has no form in plain ONNX", refused))
-    names = _Names(graph)
+    read = {*graph.outputs, *(value for node in every for value in node.inputs)}
+    _check_size(value for value in read if isinstance(value, Constant | Parameter))
+    return helper.make_model(_graph(graph, "network", _Names(graph)), opset_imports=_IMPORTS, ir_version=IR_VERSION)
+
+
+def _graph(graph: Graph, title: str, names: _Names) -> onnx.GraphProto:
+    nodes = graph.nodes()
     weights = _weights(nodes, graph, names)
-    _check_size(weights.values())
-    proto = helper.make_graph(
+    return helper.make_graph(
         [*(_node(node, names) for node in nodes), *_copies(graph, names)],
-        "network",
+        title,
         [_value_info(names[value], value.spec) for value in graph.inputs],
         [_value_info(name, value.spec) for name, value in zip(graph.names, graph.outputs, strict=True)],
         initializer=[_tensor(value.array, name) for name, value in weights.items()],
         value_info=[_value_info(names[result], result.spec) for node in nodes for result in node.results if result not in graph.outputs],
     )
-    return helper.make_model(proto, opset_imports=_IMPORTS, ir_version=IR_VERSION)
+
+
+def _body(graph: Graph, node: str) -> onnx.GraphProto:
+    """The graph inside of a node; what is in it goes by the node's name first, since its names must be nowhere else."""
+    inside = replace(graph, names=tuple(f"{node}/{name}" for name in graph.names))
+    return _graph(inside, f"{node}/body", _Names(inside, f"{node}/"))
 
 
 class _Names:
     """Names for all that a graph holds; unique, and telling where a value is from: `block/dense/MatMul:0`."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, prefix: str = "") -> None:
+        self._prefix = prefix
         self._taken: set[str] = set()
         self._names: dict[Value, str] = {}
         self._nodes: dict[Node, str] = {}
@@ -130,6 +154,7 @@ class _Names:
         return self._names[value]
 
     def _claim(self, name: str) -> str:
+        name = self._prefix + name
         unique, count = name, 0
         while unique in self._taken:
             count += 1
@@ -166,7 +191,9 @@ def _node(node: Node, names: _Names) -> onnx.NodeProto:
 
 def _make_node(op: str, inputs: Sequence[str], outputs: Sequence[str], name: str, attributes: Mapping[str, Attribute]) -> onnx.NodeProto:
     node = helper.make_node(op, inputs, outputs, name)
-    node.attribute.extend(helper.make_attribute(key, value) for key, value in attributes.items())
+    node.attribute.extend(
+        helper.make_attribute(key, _body(value, name) if isinstance(value, Graph) else value) for key, value in attributes.items()
+    )
     return node
 
 

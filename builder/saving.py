@@ -105,8 +105,9 @@ def class_of(name: str, registered: Any = None) -> type[Any] | None:
 
 
 def is_function(config: Any) -> bool:
-    """Whether a saved object is a call of `keras.ops` and not a layer."""
-    return isinstance(config, dict) and ".ops." in str(config.get("module"))
+    """Whether a saved object is a call of `keras.ops`, or of an activation, and not a layer."""
+    module = str(config.get("module")) if isinstance(config, dict) else ""
+    return ".ops." in module or module == "keras.src.activations.activations"
 
 
 def plain(value: Any) -> Any:

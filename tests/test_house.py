@@ -28,7 +28,7 @@ def test_a_module_says_what_it_owns_and_offers_and_stays_readable(module: Path) 
     tree = ast.parse(text)
     assert ast.get_docstring(tree), "a module's first line says what it owns"
     assert module.name == "__main__.py" or "__all__" in _names(tree) or not _public(tree), "public names are listed in __all__"
-    assert text.count("\n") <= 400, "a module this long is two"
+    assert module.name == "__init__.py" or text.count("\n") <= 400, "a module this long is two; a list of names may be longer"
 
 
 @pytest.mark.parametrize("module", MODULES, ids=str)

@@ -1,17 +1,24 @@
-"""Core layers: the input and the dense layer."""
+"""Core layers: the input, the dense layer, and those that change little or nothing."""
 
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from builder import activations, initializers, ops
 from builder.dtype_policy import DTypePolicy
 from builder.errors import NetworkError, UnsupportedError
 from builder.input_spec import InputSpec
 from builder.layer import Layer
+from builder.ops.axes import integers
 from builder.ops.operation import record
-from builder.ops.symbolic import KerasTensor, Shape, placeholder, standardize_dtype
+from builder.ops.placeholder import placeholder
+from builder.ops.promotion import promoted
+from builder.ops.symbolic import KerasTensor, Shape, emit
+from builder.proto import standardize_dtype
+from builder.saving import plain
 
-__all__ = ["Dense", "Input", "InputLayer"]
+__all__ = ["Dense", "Identity", "Input", "InputLayer", "Masking"]
 
 
 class InputLayer(Layer):
@@ -107,6 +114,7 @@ class Dense(Layer):
             raise NetworkError(f"Received an invalid value for `units`, expected a positive integer. Received: units={units}")
         if quantization_config is not None:
             raise UnsupportedError(f"layer '{self.name}' is quantized, which is not supported yet; save the model before `quantize`")
+        self.supports_masking = True
         self.units = units
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -128,6 +136,33 @@ class Dense(Layer):
         if self.bias is not None:
             outputs = ops.add(outputs, self.bias)
         return self.activation(outputs)
+
+
+class Identity(Layer):
+    """`inputs`, one tensor or a structure of them."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+
+class Masking(Layer):
+    """`inputs` `(batch, time, ..., features)`, zero and masked where all features of a step are exactly `mask_value` (ONNX Where)."""
+
+    def __init__(self, mask_value: Any = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mask_value = plain(mask_value)
+        self.supports_masking = True
+
+    def call(self, inputs: KerasTensor) -> KerasTensor:
+        differs = emit("Not", emit("Equal", *promoted(inputs, self.mask_value)))
+        kept = emit("ReduceMax", differs, integers((-1,)), keepdims=1)
+        outputs = emit("Where", kept, inputs, np.zeros((), inputs.dtype))
+        outputs.mask = emit("Squeeze", kept, integers((-1,)))
+        return outputs
 
 
 def _batch_shape(shape: Sequence[int | None] | None, batch_size: int | None, batch_shape: Sequence[int | None] | None) -> Shape:

@@ -5,7 +5,7 @@ from typing import Any
 
 from builder.errors import NetworkError
 
-__all__ = ["standardize_data_format", "standardize_padding", "standardize_sizes"]
+__all__ = ["standardize_borders", "standardize_data_format", "standardize_padding", "standardize_sizes"]
 
 
 def standardize_sizes(value: Any, rank: int, name: str, least: int = 1) -> tuple[int, ...]:
@@ -18,11 +18,26 @@ def standardize_sizes(value: Any, rank: int, name: str, least: int = 1) -> tuple
     return tuple(sizes)
 
 
-def standardize_padding(value: Any) -> str:
-    """ "valid" or "same", in any case. Raises NetworkError for anything else."""
+def standardize_borders(value: Any, rank: int, name: str) -> tuple[tuple[int, int], ...]:
+    """How much at the beginning and the end of each spatial axis: one number for all, one for each, or a pair for each."""
+    if isinstance(value, int):
+        value = (value,) * rank
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise NetworkError(
+            f"`{name}` should be either an int, a tuple of {rank} ints, or a tuple of {rank} tuples of 2 ints. Received: {name}={value}"
+        )
+    if len(value) != rank:
+        raise NetworkError(f"`{name}` should have {rank} elements. Received: {name}={value}")
+    pairs = [standardize_sizes(entry, 2, f"entry {index + 1} of {name}", least=0) for index, entry in enumerate(value)]
+    return tuple((first, last) for first, last in pairs)
+
+
+def standardize_padding(value: Any, causal: bool = False) -> str:
+    """ "valid", "same" or, where it is allowed, "causal", in any case. Raises NetworkError for anything else."""
     padding = value.lower() if isinstance(value, str) else value
-    if padding not in ("valid", "same"):
-        raise NetworkError(f"The `padding` argument must be 'valid' or 'same'. Received: {value}")
+    allowed = ("valid", "same", "causal") if causal else ("valid", "same")
+    if padding not in allowed:
+        raise NetworkError(f"The `padding` argument must be one of {', '.join(map(repr, allowed))}. Received: {value}")
     return str(padding)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from builder.errors import NetworkError, UnsupportedError
 from builder.layer import Layer
 from builder.models.network import Network, history_of
@@ -154,6 +156,8 @@ def _operation_config(operation: Operation, index: _CallIndex) -> dict[str, Any]
 
 def _call_config(args: Any, kwargs: Any, index: _CallIndex) -> dict[str, Any]:
     def saved(leaf: Any) -> Any:
+        if isinstance(leaf, np.ndarray):
+            return {"class_name": "__numpy__", "config": {"value": leaf.tolist(), "dtype": leaf.dtype.name}}
         if not isinstance(leaf, KerasTensor):
             return serialize(leaf)
         config = {"shape": list(leaf.shape), "dtype": leaf.dtype, "keras_history": index.address(leaf)}

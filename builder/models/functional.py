@@ -12,7 +12,8 @@ from builder.layer import Layer
 from builder.models.configuration import Rebuild, network_config
 from builder.models.model import Model
 from builder.models.network import Network, history_of
-from builder.ops.symbolic import Call, KerasTensor, Operation, graph_input
+from builder.ops.placeholder import graph_input
+from builder.ops.symbolic import Call, KerasTensor, Operation
 from builder.structure import flatten, map_structure, pack
 from builder.summary import Row
 
@@ -100,7 +101,7 @@ class Functional(Model):
         return packed[0] if isinstance(packed, list | tuple) and len(packed) == 1 else packed
 
     def standardize(self, inputs: Any) -> list[Any]:
-        flat = flatten(self._by_position(inputs))
+        flat = flatten(self.by_position(inputs))
         if len(flat) != len(self.inputs):
             raise NetworkError(f'Layer "{self.name}" expects {len(self.inputs)} input(s), but it received {len(flat)} input tensors.')
         return [self._with_rank(index, value) for index, value in enumerate(flat)]
@@ -129,7 +130,7 @@ class Functional(Model):
         inputs, outputs = Rebuild(config).ends()
         return cls(inputs, outputs, name=config.get("name"), trainable=bool(config.get("trainable", True)))
 
-    def _by_position(self, inputs: Any) -> Any:
+    def by_position(self, inputs: Any) -> Any:
         """A dict of inputs as a list: by the keys of the model's own dict where it has one, else by the inputs' names."""
         if not isinstance(inputs, dict):
             return inputs

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
+
+import numpy as np
 
 from builder.graph import current_scope, scope
 from builder.naming import auto_name, snake_case
@@ -35,48 +38,88 @@ class Function:
     @property
     def class_name(self) -> str:
         """Keras's class for the function: add -> Add, expand_dims -> ExpandDims."""
+        if self.function.__module__ == _ACTIVATIONS and self.function.__name__ in _ACTIVATION_CLASSES:
+            return _ACTIVATION_CLASSES[self.function.__name__]
         return KERAS_CLASSES.get(self.function.__name__) or "".join(part.capitalize() for part in self.function.__name__.split("_"))
 
     @property
     def module(self) -> str:
         """Where Keras has that class."""
+        if self.function.__module__ == _ACTIVATIONS:
+            return "keras.src.activations.activations"
         return f"keras.src.ops.{self.function.__module__.split('.')[2]}"
 
     def arguments(self, call: Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """A call's tensors, by position, and apart from them what Keras keeps in the config: all else that is not the default."""
-        signature = inspect.signature(self.function)
-        bound = signature.bind(*call.args, **call.kwargs, **self.fixed)
-        tensors = tuple(value for name, value in bound.arguments.items() if name in TENSORS)
-        defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
-        fixed = {name: value for name, value in bound.arguments.items() if name not in TENSORS and value is not defaults[name]}
-        return tensors, fixed
+        bound = self._bound(call.args, call.kwargs)
+        parameters = bound.signature.parameters
+        tensors: list[Any] = []
+        for name, value in bound.arguments.items():
+            if self._is_tensor(name):
+                tensors.extend(value if parameters[name].kind is inspect.Parameter.VAR_POSITIONAL else (value,))
+        defaults = {name: parameter.default for name, parameter in parameters.items()}
+        kept = {name: value for name, value in bound.arguments.items() if not self._is_tensor(name) and value is not defaults[name]}
+        return tuple(tensors), kept
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with scope(self.name):
-            outputs = self.function(*bare(args), **bare(kwargs), **self.fixed)
+            bound = self._bound(bare(args), bare(kwargs))
+            outputs = self.function(*bound.args, **bound.kwargs)
         if all(tensor.history is None for tensor in symbolic_leaves((args, kwargs))):
             return outputs
         return record(self, args, kwargs, outputs)
+
+    def _is_tensor(self, parameter: str) -> bool:
+        return parameter in TENSORS and parameter not in KEPT.get(self.function.__name__, ())
+
+    def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
+        """A call's arguments and the fixed ones: those by position go to the parameters that are not fixed, in order."""
+        signature = inspect.signature(self.function)
+        if not self.fixed:
+            return signature.bind(*args, **kwargs)
+        free = [parameter for name, parameter in signature.parameters.items() if name not in self.fixed]
+        bound = signature.replace(parameters=free).bind(*args, **kwargs)
+        given = {**bound.arguments, **self.fixed}
+        return inspect.BoundArguments(signature, OrderedDict((name, given[name]) for name in signature.parameters if name in given))
 
 
 # The parameters that Keras passes when it calls such a class; it takes the others when it makes one.
 TENSORS = frozenset(
     (
-        *("a", "array", "bias", "bins", "condition", "constant_values", "fill_value", "gamma", "beta"),
-        *("indices", "inputs", "kernel", "depthwise_kernel", "pointwise_kernel", "key", "mask", "mean", "offset"),
-        *("operands", "output", "q", "query", "scale", "start", "start_indices", "step", "stop"),
-        *("target", "updates", "value", "values", "variance", "weights", "x", "x1", "x2"),
-        *("xs", "y"),
+        *("a", "abs_", "angle", "array", "atol", "beta", "bias", "bins", "choicelist", "condition", "condlist", "constant_values"),
+        *("default", "depthwise_kernel", "fill_value", "gamma", "images", "indices", "inputs", "kernel", "key", "mask", "mean"),
+        *("offset", "operands", "output", "pointwise_kernel", "predictions", "q", "query", "rtol", "scale", "sorted_sequence"),
+        *("start", "start_indices", "step", "stop", "target", "targets", "updates", "value", "values", "variable", "variance"),
+        *("weights", "x", "x1", "x2", "xs", "y"),
     )
 )
+# The parameters of such a name that Keras takes when it makes the class nevertheless.
+KEPT = {
+    "bincount": ("weights",),
+    "diagonal": ("offset",),
+    "resize": ("fill_value",),
+    "trace": ("offset",),
+    "trapezoid": ("x",),
+}
 # Where Keras's class for a function is not its name in capitals.
 KERAS_CLASSES = {
     "batch_normalization": "BatchNorm",
+    "cdist": "CDist",
+    "isin": "IsIn",
     "layer_normalization": "LayerNorm",
-    "rms_normalization": "RMSNorm",
     "rgb_to_grayscale": "RGBToGrayscale",
+    "rgb_to_hsv": "RGBToHSV",
+    "hsv_to_rgb": "HSVToRGB",
+    "psnr": "PSNR",
+    "rms_normalization": "RMSNorm",
+    "searchsorted": "SearchSorted",
 }
-_FUNCTIONS = {keras: name for name, keras in KERAS_CLASSES.items()}
+# The classes that Keras has for activations beside those for `ops`, and the room in which ours are.
+_ACTIVATION_CLASSES = {"mish": "Mish", "relu": "ReLU"}
+_ACTIVATIONS = "builder.activations"
+_FUNCTIONS = {keras: f"activations.{name}" for name, keras in _ACTIVATION_CLASSES.items()} | {
+    keras: name for name, keras in KERAS_CLASSES.items()
+}
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -95,11 +138,13 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
         if current_scope():
             return function(*args, **kwargs)
         if not symbolic_leaves((args, kwargs)):
-            return cast(R, _computed(function, args, kwargs))
+            return cast(R, _computed(function, *map_structure(_narrow, (args, kwargs))))
         return cast(R, Function(function)(*args, **kwargs))
 
-    if function.__module__.startswith("builder.ops."):  # activations has namesakes with other defaults
+    if function.__module__.startswith("builder.ops."):
         OPERATIONS[function.__name__] = call
+    elif function.__module__ == _ACTIVATIONS:  # which has namesakes with other defaults
+        OPERATIONS[f"activations.{function.__name__}"] = call
     return call
 
 
@@ -119,6 +164,13 @@ def bare(structure: Any) -> Any:
 
 def _bare(leaf: Any) -> Any:
     return KerasTensor(leaf.value, leaf.name, mask=leaf.mask) if isinstance(leaf, KerasTensor) else leaf
+
+
+def _narrow(leaf: Any) -> Any:
+    """An array as Keras takes it in: 32 bits wide where NumPy has 64."""
+    if not isinstance(leaf, np.ndarray):
+        return leaf
+    return leaf.astype({"float64": "float32", "int64": "int32", "uint64": "uint32"}.get(leaf.dtype.name, leaf.dtype), copy=False)
 
 
 def _computed(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -11,8 +11,9 @@ from typing import Any, NoReturn, Protocol, cast
 import numpy as np
 
 from builder.errors import NetworkError, SymbolicError
-from builder.graph import Array, Attribute, Constant, Dim, Input, Node, Parameter, Result, Spec, Value, current_scope
-from builder.proto import DTYPES, UNSUPPORTED, infer, is_dtype, is_float
+from builder.graph import Array, Attribute, Constant, Dim, Node, Parameter, Result, Spec, Value, current_scope
+from builder.ops.operators import OPERATIONS, Operators
+from builder.proto import DTYPES, UNSUPPORTED, infer, is_float
 from builder.structure import flatten, map_structure
 
 __all__ = [
@@ -21,72 +22,23 @@ __all__ = [
     "History",
     "KerasTensor",
     "Operation",
+    "Operators",
     "Shape",
     "TensorLike",
     "Variable",
     "computing_in",
     "converted",
     "emit",
-    "graph_input",
+    "emit_all",
+    "emit_as",
     "masks_of",
-    "placeholder",
     "shape_of",
-    "standardize_dtype",
     "symbolic_leaves",
     "unsupported",
     "value_of",
 ]
 
 Shape = tuple[int | None, ...]
-
-
-class Operators:
-    """Python's operators on tensors and variables, each the function of `ops` of that meaning. `==` stays identity."""
-
-    __slots__ = ()
-    __array_priority__ = 100  # before NumPy's own operators
-
-    def __add__(self, other: TensorLike) -> KerasTensor:
-        return _apply("add", self, other)
-
-    def __radd__(self, other: TensorLike) -> KerasTensor:
-        return _apply("add", other, self)
-
-    def __sub__(self, other: TensorLike) -> KerasTensor:
-        return _apply("subtract", self, other)
-
-    def __rsub__(self, other: TensorLike) -> KerasTensor:
-        return _apply("subtract", other, self)
-
-    def __mul__(self, other: TensorLike) -> KerasTensor:
-        return _apply("multiply", self, other)
-
-    def __rmul__(self, other: TensorLike) -> KerasTensor:
-        return _apply("multiply", other, self)
-
-    def __truediv__(self, other: TensorLike) -> KerasTensor:
-        return _apply("divide", self, other)
-
-    def __rtruediv__(self, other: TensorLike) -> KerasTensor:
-        return _apply("divide", other, self)
-
-    def __pow__(self, other: TensorLike) -> KerasTensor:
-        return _apply("power", self, other)
-
-    def __rpow__(self, other: TensorLike) -> KerasTensor:
-        return _apply("power", other, self)
-
-    def __matmul__(self, other: TensorLike) -> KerasTensor:
-        return _apply("matmul", self, other)
-
-    def __rmatmul__(self, other: TensorLike) -> KerasTensor:
-        return _apply("matmul", other, self)
-
-    def __neg__(self) -> KerasTensor:
-        return _apply("negative", self)
-
-    def __abs__(self) -> KerasTensor:
-        return _apply("absolute", self)
 
 
 class KerasTensor(Operators):
@@ -227,26 +179,6 @@ class History:
 
 _compute_dtype: ContextVar[str | None] = ContextVar("compute_dtype", default=None)
 
-# The functions of `ops` by name, filled by the decorator in ops.operation: Python's operators look theirs up here.
-OPERATIONS: dict[str, Callable[..., Any]] = {}
-
-
-def placeholder(name: str, shape: Shape, dtype: str) -> KerasTensor:
-    """A tensor that the caller of the network supplies.
-
-    What is free gets a name: `batch` on the first axis, `<input>_<axis>` on another, so that two inputs never share the
-    name of another free axis, whose sizes merely may be equal.
-    """
-    free = ("batch", *(f"{name}_{axis}" for axis in range(1, len(shape))))
-    dims = tuple(free[axis] if size is None else size for axis, size in enumerate(shape))
-    return KerasTensor(Input(name, Spec(dims, dtype)), name)
-
-
-def graph_input(tensor: KerasTensor) -> Input:
-    """The graph's input that a placeholder stands for."""
-    assert isinstance(tensor.value, Input), tensor
-    return tensor.value
-
 
 def symbolic_leaves(structure: Any) -> list[KerasTensor]:
     """The symbolic tensors in a structure."""
@@ -263,6 +195,27 @@ def emit(op: str, *inputs: TensorLike | None, **attributes: Attribute) -> KerasT
     values = tuple(None if given is None else value_of(given) for given in inputs)
     node = Node(op, values, infer(op, values, attributes), attributes, current_scope())
     return KerasTensor(Result(node))
+
+
+def emit_all(
+    op: str, *inputs: TensorLike | None, outputs: int, of_shape: Sequence[Dim] | None = None, **attributes: Attribute
+) -> list[KerasTensor]:
+    """All `outputs` outputs of a new node of an operator that has several. Raises NetworkError when ONNX refuses the inputs.
+
+    `of_shape` is that of every output, where the caller knows it and ONNX cannot tell.
+    """
+    values = tuple(None if given is None else value_of(given) for given in inputs)
+    specs = infer(op, values, attributes, outputs)
+    if of_shape is not None:
+        specs = tuple(Spec(tuple(of_shape), spec.dtype) for spec in specs)
+    node = Node(op, values, specs, attributes, current_scope())
+    return [KerasTensor(result) for result in node.results]
+
+
+def emit_as(shape: Sequence[Dim], dtype: str, op: str, *inputs: TensorLike | None, **attributes: Attribute) -> KerasTensor:
+    """The output of a new node whose shape the caller knows and ONNX cannot tell: it depends on sizes that are free."""
+    values = tuple(None if given is None else value_of(given) for given in inputs)
+    return KerasTensor(Result(Node(op, values, (Spec(tuple(shape), dtype),), attributes, current_scope())))
 
 
 def unsupported(reason: str, shape: Sequence[Dim], dtype: str, *inputs: TensorLike) -> KerasTensor:
@@ -284,8 +237,15 @@ def value_of(given: TensorLike) -> Value:
             return Constant(np.asarray(given, np.int32))
         case float():
             return Constant(np.asarray(given, np.float32))
+        case list() | tuple():
+            return Constant(_narrow(np.asarray(given)))
         case _:
             return Constant(np.asarray(given))
+
+
+def _narrow(array: Array) -> Array:
+    """Python's numbers in a list, which NumPy makes 64 bits wide."""
+    return array.astype({"int64": "int32", "float64": "float32"}.get(array.dtype.name, array.dtype))
 
 
 def _as_computed(parameter: Parameter) -> Value:
@@ -319,18 +279,3 @@ def converted(given: TensorLike, dtype: str) -> TensorLike:
     if value_of(given).spec.dtype == dtype:
         return given
     return emit("Cast", given, to=DTYPES[dtype])
-
-
-def standardize_dtype(dtype: Any) -> str:
-    """The name of a dtype given as Keras allows: a string, a NumPy dtype, Python's int, float or bool, or None."""
-    if dtype is None:
-        return "float32"
-    name = {int: "int32", float: "float32", bool: "bool", str: "string"}.get(dtype) if isinstance(dtype, type) else None
-    name = name or (dtype if isinstance(dtype, str) else np.dtype(dtype).name)
-    if not is_dtype(name):
-        raise NetworkError(f"Invalid dtype: {dtype}")
-    return name
-
-
-def _apply(name: str, *operands: Any) -> KerasTensor:
-    return cast(KerasTensor, OPERATIONS[name](*operands))

@@ -7,7 +7,7 @@ from builder.errors import NetworkError
 from builder.graph import Graph
 from builder.passes.constants import fold_constants
 from builder.passes.duplicates import merge_duplicates
-from builder.passes.fusion import fuse_bias, fuse_normalization
+from builder.passes.fusion import fuse_bias, fuse_normalization, fuse_padding
 from builder.passes.identities import remove_identities
 from builder.passes.layout import sink_transposes
 
@@ -20,6 +20,7 @@ PASSES: dict[str, Pass] = {
     "identities": remove_identities,
     "constants": fold_constants,
     "layout": sink_transposes,
+    "padding": fuse_padding,
     "bias": fuse_bias,
     "normalization": fuse_normalization,
     "duplicates": merge_duplicates,

@@ -178,7 +178,7 @@ def scatter_weights(model: Any, seed: int = 0) -> Any:
     """The same model, of either package, with random weights in place of its first ones; variances stay positive."""
     generator = np.random.default_rng(seed)
     for weight in model.weights:
-        numbers = generator.normal(scale=2 / np.sqrt(weight.shape[0] + 3), size=tuple(weight.shape))
+        numbers = generator.normal(scale=2 / np.sqrt((*weight.shape, 1)[0] + 3), size=tuple(weight.shape))
         weight.assign((np.abs(numbers) + 0.5 if "variance" in weight.name else numbers).astype(str(weight.dtype)))
     return model
 

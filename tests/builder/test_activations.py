@@ -1,5 +1,8 @@
 """Every activation function by its name: Keras's numbers, Keras's defaults, and nothing that is not in the table."""
 
+import json
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -21,6 +24,33 @@ def test_an_activation_equals_that_of_keras(name: str) -> None:
     found = np.asarray(activations.get(name)(GRID, *arguments))
     assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
     np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-5)
+
+
+def test_the_table_is_that_of_keras() -> None:
+    assert ACTIVATIONS.keys() == keras.src.activations.ALL_OBJECTS_DICT.keys()
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_is_an_operation_of_a_network_in_files_too(name: str, tmp_path: Path) -> None:
+    if name == "linear":
+        return  # gives its own input, which is no operation
+    arguments = ARGUMENTS.get(name, ())
+    with np.errstate(all="ignore"):
+        expected = np.asarray(keras.activations.get(name)(GRID, *arguments))
+    x = builder.Input((8,))
+    built = builder.Model(x, activations.get(name)(x, *arguments))
+    theirs = keras.Model.from_config(json.loads(json.dumps(built.get_config())))
+    theirs.save(tmp_path / "net.keras")
+    for model in (theirs, builder.load_model(tmp_path / "net.keras")):
+        np.testing.assert_allclose(model(GRID), expected, rtol=2e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("arguments", [{"max_value": 3.0}, {"negative_slope": 0.1, "threshold": 1.0}], ids=str)
+def test_relu_keeps_its_arguments_in_files(arguments: dict[str, float], tmp_path: Path) -> None:
+    x = keras.Input((8,))
+    theirs = keras.Model(x, keras.activations.relu(x, **arguments))
+    theirs.save(tmp_path / "net.keras")
+    np.testing.assert_allclose(builder.load_model(tmp_path / "net.keras")(GRID), theirs(GRID), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

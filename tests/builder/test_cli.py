@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import keras
@@ -119,8 +120,11 @@ def files(here: Path) -> Path:
     (here / "changed.keras").write_bytes(data.replace(b'"Conv2D"', b'"Conv9D"', 1))
     (here / "text.keras").write_text("not a model")
     (here / "plain.txt").write_text("not a model")
-    for name, layer in (("lambda", keras.layers.Lambda(lambda x: x + 1)), ("unknown", keras.layers.LayerNormalization())):
+    for name, layer in (("lambda", keras.layers.Lambda(lambda x: x + 1)), ("later", keras.layers.Identity())):
         keras.Sequential([keras.Input((4,)), layer]).save(here / f"{name}.keras")
+    with zipfile.ZipFile(here / "later.keras") as later, zipfile.ZipFile(here / "unknown.keras", "w") as unknown:
+        for name in later.namelist():
+            unknown.writestr(name, later.read(name).replace(b'"Identity"', b'"Novelty"'))
     return here
 
 
@@ -131,7 +135,7 @@ MISTAKES = [
     pytest.param(["text.keras", "out"], "is not a .keras file, or is damaged", id="a text"),
     pytest.param(["plain.txt", "out"], "is not a .keras file, or is damaged", id="a text of another name"),
     pytest.param(["lambda.keras", "out"], "is a Lambda layer", id="a Lambda layer"),
-    pytest.param(["unknown.keras", "out"], "is a LayerNormalization, which is not supported yet", id="an unknown layer"),
+    pytest.param(["unknown.keras", "out"], "is a Novelty, which is not supported yet", id="an unknown layer"),
     pytest.param(["nothing", "out"], "is neither a .keras file nor package.module:object", id="neither file nor module"),
     pytest.param(["nowhere:model", "out"], "No module named 'nowhere'", id="a module that is not there"),
     pytest.param(["networks:absent", "out"], "has no attribute 'absent'", id="an object that is not there"),

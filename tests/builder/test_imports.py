@@ -48,12 +48,12 @@ def test_a_package_offers_all_that_its_modules_do(package: str) -> None:
         for alias in node.names
     }
     assert imported == set(room.__all__)
-    assert room.__all__ == sorted(room.__all__)
+    assert len(room.__all__) == len(set(room.__all__))  # their order is the linter's
 
 
 def test_every_layer_of_every_family_is_offered() -> None:
     for path in (PACKAGE / "layers").glob("[!_]*.py"):
-        if path.stem != "window":  # what families share
+        if path.stem not in ("recurrence", "window"):  # what families share
             assert set(importlib.import_module(f"builder.layers.{path.stem}").__all__) <= set(builder.layers.__all__)
 
 

@@ -331,7 +331,7 @@ def test_a_function_is_looked_up_and_never_imported(plain: Path, tmp_path: Path,
 def test_all_that_is_not_supported_is_listed_at_once(plain: Path, tmp_path: Path) -> None:
     def edit(config: Any) -> None:
         layers = config["config"]["layers"]
-        layers[1]["class_name"], layers[2]["class_name"], layers[3]["module"] = "LSTM", "Lambda", "evil"
+        layers[1]["class_name"], layers[2]["class_name"], layers[3]["module"] = "TFSMLayer", "Lambda", "evil"
 
     text = refusal(with_config(plain, tmp_path, edit))
     assert "3 problems" in text

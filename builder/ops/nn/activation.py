@@ -2,20 +2,27 @@
 
 from collections.abc import Sequence
 
-from builder.ops.axes import inverse
-from builder.ops.numpy.arithmetic import add, clip, multiply, sqrt, square
+from builder.ops.axes import integers, inverse
+from builder.ops.numpy.arithmetic import add, clip, multiply, sqrt, square, subtract
+from builder.ops.numpy.creation import ones
+from builder.ops.numpy.cumulative import cumsum
+from builder.ops.numpy.rearranging import split
 from builder.ops.numpy.shaping import reshape, transpose
+from builder.ops.numpy.sorting import sorted_by_top
 from builder.ops.operation import operation
-from builder.ops.promotion import floating, promoted
-from builder.ops.symbolic import KerasTensor, TensorLike, emit, shape_of
+from builder.ops.promotion import computed, dtype_of, floating, promoted
+from builder.ops.sizes import size_of
+from builder.ops.symbolic import KerasTensor, TensorLike, converted, emit, shape_of
 
 __all__ = [
     "celu",
     "elu",
     "gelu",
+    "glu",
     "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
+    "hard_swish",
     "hard_tanh",
     "leaky_relu",
     "log_sigmoid",
@@ -29,7 +36,11 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
     "squareplus",
+    "swish",
     "tanh_shrink",
     "threshold",
 ]
@@ -38,13 +49,16 @@ __all__ = [
 @operation
 def relu(x: TensorLike) -> KerasTensor:
     """`max(x, 0)` (ONNX Relu)."""
-    return emit("Relu", x)
+    dtype = dtype_of(x)
+    if dtype.startswith("uint"):
+        return emit("Identity", x)
+    return computed("Relu", converted(x, "int32") if dtype == "bool" else x, within=("int8", "int32"))
 
 
 @operation
 def relu6(x: TensorLike) -> KerasTensor:
     """`min(max(x, 0), 6)` (ONNX Clip)."""
-    return clip(x, 0, 6)
+    return clip(floating(x), 0, 6)
 
 
 @operation
@@ -68,13 +82,20 @@ def hard_sigmoid(x: TensorLike) -> KerasTensor:
 @operation
 def silu(x: TensorLike) -> KerasTensor:
     """`x * sigmoid(x)`, also called swish."""
+    x = floating(x)
     return emit("Mul", x, emit("Sigmoid", x))
+
+
+swish = silu
 
 
 @operation
 def hard_silu(x: TensorLike) -> KerasTensor:
     """`x * hard_sigmoid(x)` (ONNX HardSwish)."""
     return emit("HardSwish", floating(x))
+
+
+hard_swish = hard_silu
 
 
 @operation
@@ -131,6 +152,7 @@ def hard_tanh(x: TensorLike) -> KerasTensor:
 @operation
 def tanh_shrink(x: TensorLike) -> KerasTensor:
     """`x - tanh(x)`."""
+    x = floating(x)
     return emit("Sub", x, emit("Tanh", x))
 
 
@@ -157,6 +179,49 @@ def threshold(x: TensorLike, threshold: float, default_value: float) -> KerasTen
     """`x` above `threshold`, `default_value` elsewhere (ONNX Where)."""
     x, limit, default = promoted(x, threshold, default_value)
     return emit("Where", emit("Greater", x, limit), x, default)
+
+
+@operation
+def glu(x: TensorLike, axis: int = -1) -> KerasTensor:
+    """The first half of `x` along `axis`, each element times the sigmoid of that of the other half."""
+    value, gate = split(floating(x), 2, axis)
+    return emit("Mul", value, emit("Sigmoid", gate))
+
+
+@operation
+def sparse_plus(x: TensorLike) -> KerasTensor:
+    """Zero up to -1, `x` from 1 on, and between them a parabola that meets both."""
+    x = floating(x)
+    one = converted(1, dtype_of(x))
+    parabola = multiply(square(emit("Add", clip(x, -1, 1), one)), 0.25)
+    return emit("Where", emit("GreaterOrEqual", x, one), x, parabola)
+
+
+@operation
+def sparse_sigmoid(x: TensorLike) -> KerasTensor:
+    """Zero up to -1, 1 from 1 on, and between them a line (ONNX HardSigmoid)."""
+    return emit("HardSigmoid", floating(x), alpha=0.5, beta=0.5)
+
+
+@operation
+def sparsemax(x: TensorLike, axis: int = -1) -> KerasTensor:
+    """`x` less a limit along `axis`, and zero below it, as Keras has it (ONNX TopK, CumSum).
+
+    The limit of the paper (Martins and Astudillo, 2016) makes the numbers sum to one. Keras adds up the sums of all that
+    are above it where the last is meant, and so what a model learned with is that.
+    """
+    x = floating(x)
+    dtype, rank = dtype_of(x), len(shape_of(x))
+    axis %= rank
+    size = size_of(x, axis)
+    ordered = sorted_by_top(x, size, axis, largest=True)[0]
+    summed = cumsum(ordered, axis)
+    count = reshape(converted(cumsum(ones((size,)), 0), dtype), [-1 if place == axis else 1 for place in range(rank)])
+    support = emit("Greater", add(multiply(ordered, count), 1), summed)
+    zero, kept = converted(0, dtype), converted(support, dtype)
+    total = emit("ReduceSum", emit("Where", support, summed, zero), integers((axis,)))
+    limit = emit("Div", subtract(total, 1), emit("ReduceSum", kept, integers((axis,))))
+    return emit("Max", emit("Sub", x, limit), zero)
 
 
 @operation

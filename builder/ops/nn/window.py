@@ -15,9 +15,10 @@ def window_attributes(
 ) -> dict[str, Attribute]:
     """What Conv and the pools share: window, strides, dilations and pads.
 
-    Keras's "same" pads so that the output has ceil(size / stride) steps, the odd one at the end, which is SAME_UPPER; but
-    ONNX Runtime refuses that with dilation, so pads are explicit wherever they can be worked out: with stride 1 they do
-    not depend on the size, else the size must be known.
+    "causal" pads at the beginning only, so that no step sees a later one. Keras's "same" pads so that the output has
+    ceil(size / stride) steps, the odd one at the end, which is SAME_UPPER; but ONNX Runtime refuses that with dilation, so
+    pads are explicit wherever they can be worked out: with stride 1 they do not depend on the size, else the size must be
+    known.
     """
     shape = shape_of(inputs)
     sizes = shape[1:-1] if data_format == "channels_last" else shape[2:]
@@ -34,6 +35,8 @@ def window_attributes(
                 f"{tuple(window)}, strides={tuple(strides)} and dilation_rate={tuple(dilations)}; with padding='same' it would fit."
             )
         return attributes
+    if padding == "causal":
+        return attributes | {"pads": tuple(extent - 1 for extent in reach) + (0,) * len(reach)}
     pads = [_same_pads(*each) for each in zip(sizes, reach, strides, strict=True)]
     if any(pad is None for pad in pads):
         return attributes | {"auto_pad": "SAME_UPPER"}

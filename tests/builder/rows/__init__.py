@@ -1,17 +1,30 @@
 """The layer table: a module for each family of layers, a row or more for each layer."""
 
-from tests.builder.rows import activation, convolution, core, merging, normalization, pooling, regularization, reshaping
+from tests.builder.rows import (
+    activation,
+    attention,
+    convolution,
+    core,
+    merging,
+    normalization,
+    pooling,
+    recurrent,
+    regularization,
+    reshaping,
+)
 from tests.builder.rows.row import Row
 
 __all__ = ["ROWS", "Row"]
 
 ROWS: dict[str, Row] = {
     **activation.ROWS,
+    **attention.ROWS,
     **convolution.ROWS,
     **core.ROWS,
     **merging.ROWS,
     **normalization.ROWS,
     **pooling.ROWS,
+    **recurrent.ROWS,
     **regularization.ROWS,
     **reshaping.ROWS,
 }

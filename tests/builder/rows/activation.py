@@ -18,4 +18,11 @@ ROWS = {
     "softmax over two axes": Row("Softmax", {"axis": (1, 2)}, ((3, 5),)),
     "softmax over two axes apart": Row("Softmax", {"axis": (1, -1)}, ((3, 5, 2),)),
     "softmax over two axes of many, in any order": Row("Softmax", {"axis": [-1, 2]}, ((2, 3, 4),)),
+    "leaky relu": Row("LeakyReLU", {}),
+    "leaky relu with a slope": Row("LeakyReLU", {"negative_slope": 0.05}, ((3, 2),)),
+    "parametric relu": Row("PReLU", {}, ((3, 2),)),
+    "parametric relu on images, shared over space": Row("PReLU", {"shared_axes": [1, 2]}, ((4, 3, 2),)),
+    "parametric relu, shared over one axis": Row("PReLU", {"shared_axes": 1, "alpha_initializer": "he_normal"}, ((4, 3),)),
+    "parametric relu in float16": Row("PReLU", {"dtype": "float16"}, ((5,),), "float16", 2e-3),
+    "elu": Row("ELU", {"alpha": 0.7}, ((3, 4),)),
 }
