@@ -8,6 +8,7 @@ __all__ = ["as_given", "batched_first", "is_last", "rank_of"]
 
 
 def is_last(data_format: str | None) -> bool:
+    """Is last, for images with the channels where `data_format` says."""
     if data_format not in (None, "channels_last", "channels_first"):
         raise NetworkError(f"The `data_format` argument must be one of {{'channels_first', 'channels_last'}}. Received: {data_format}")
     return data_format != "channels_first"
@@ -21,11 +22,13 @@ def batched_first(images: TensorLike, data_format: str | None) -> tuple[TensorLi
 
 
 def as_given(images: TensorLike, rank: int, data_format: str | None) -> TensorLike:
+    """As given, for images with the channels where `data_format` says."""
     after = transpose(images, (0, 2, 3, 1)) if is_last(data_format) else images
     return after if rank == 4 else squeeze(after, 0)
 
 
 def rank_of(images: TensorLike) -> int:
+    """Rank of, for images with the channels where `data_format` says."""
     rank = len(shape_of(images))
     if rank not in (3, 4):
         raise NetworkError(
