@@ -288,6 +288,8 @@ MISFITS: dict[str, Callable[[], Any]] = {
     "three margins of three": lambda: ops.image.pad_images(IMAGE, 1, 1, 1, 1, target_height=9),
     "a negative margin": lambda: ops.image.crop_images(IMAGE, 0, 0, target_height=9, target_width=2),
     "whole numbers as colours": lambda: ops.image.rgb_to_hsv(np.ones((2, 2, 3), "uint8")),
+    "singular values": lambda: ops.norm(A, ord="nuc", axis=(1, 2)),
+    "a norm of three axes": lambda: ops.norm(A, ord=2, axis=(0, 1, 2)),
     "two channels": lambda: ops.image.rgb_to_grayscale(np.ones((2, 2, 2), np.float32)),
 }
 
