@@ -8,7 +8,7 @@ exported and run, so that there is no second implementation to disagree with the
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import Any, ClassVar, Self
 
@@ -123,6 +123,13 @@ class Layer:
         """Builds for the shape that a file says the layer was built for, if it says one."""
         if (shape := config.get("input_shape")) is not None and not self.built:
             self.build(_as_shapes(shape))
+
+    def load_own_assets(self, files: Mapping[str, bytes]) -> None:
+        """Takes what a `.keras` file keeps for this layer beside its weights, by file name: a vocabulary."""
+
+    def save_own_assets(self) -> dict[str, bytes]:
+        """What a `.keras` file is to keep for this layer beside its weights, by file name."""
+        return {}
 
     @property
     def class_name(self) -> str:

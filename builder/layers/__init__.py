@@ -1,23 +1,12 @@
-"""Keras's layers, a file for each of its families."""
+"""Keras's layers, a file or a folder for each of its families."""
 
 from builder.input_spec import InputSpec
 from builder.layer import Layer
 from builder.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
-from builder.layers.adaptive import (
-    AdaptiveAveragePooling1D,
-    AdaptiveAveragePooling2D,
-    AdaptiveAveragePooling3D,
-    AdaptiveMaxPooling1D,
-    AdaptiveMaxPooling2D,
-    AdaptiveMaxPooling3D,
-)
-from builder.layers.attention import AdditiveAttention, Attention
-from builder.layers.bidirectional import Bidirectional
-from builder.layers.cells import GRUCell, LSTMCell, SimpleRNNCell
-from builder.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
-from builder.layers.convolution import Conv1D, Conv2D, Conv3D, Convolution1D, Convolution2D, Convolution3D
-from builder.layers.core import Dense, Identity, Input, InputLayer, Masking
-from builder.layers.depthwise import (
+from builder.layers.attention.attention import AdditiveAttention, Attention
+from builder.layers.attention.heads import GroupQueryAttention, MultiHeadAttention
+from builder.layers.convolution.conv import Conv1D, Conv2D, Conv3D, Convolution1D, Convolution2D, Convolution3D
+from builder.layers.convolution.depthwise import (
     DepthwiseConv1D,
     DepthwiseConv2D,
     SeparableConv1D,
@@ -25,10 +14,21 @@ from builder.layers.depthwise import (
     SeparableConvolution1D,
     SeparableConvolution2D,
 )
-from builder.layers.einsum_dense import EinsumDense
-from builder.layers.embedding import Embedding, ReversibleEmbedding
-from builder.layers.function import Lambda
-from builder.layers.heads import GroupQueryAttention, MultiHeadAttention
+from builder.layers.convolution.transposed import (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+    Convolution1DTranspose,
+    Convolution2DTranspose,
+    Convolution3DTranspose,
+)
+from builder.layers.core.dense import Dense
+from builder.layers.core.einsum_dense import EinsumDense
+from builder.layers.core.embedding import Embedding, ReversibleEmbedding
+from builder.layers.core.function import Lambda
+from builder.layers.core.input import Input, InputLayer
+from builder.layers.core.masking import Identity, Masking
+from builder.layers.core.wrapper import Wrapper
 from builder.layers.merging import (
     Add,
     Average,
@@ -47,8 +47,23 @@ from builder.layers.merging import (
     multiply,
     subtract,
 )
-from builder.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization
-from builder.layers.pooling import (
+from builder.layers.normalization.norm import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
+from builder.layers.normalization.spectral import SpectralNormalization
+from builder.layers.pooling.adaptive import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
+)
+from builder.layers.pooling.pool import (
     AveragePooling1D,
     AveragePooling2D,
     AveragePooling3D,
@@ -74,7 +89,12 @@ from builder.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
-from builder.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
+from builder.layers.recurrent.bidirectional import Bidirectional
+from builder.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
+from builder.layers.recurrent.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
+from builder.layers.recurrent.rnn import GRU, LSTM, RNN, SimpleRNN
+from builder.layers.recurrent.stack import StackedRNNCells
+from builder.layers.recurrent.time_distributed import TimeDistributed
 from builder.layers.regularization import (
     ActivityRegularization,
     AlphaDropout,
@@ -85,7 +105,7 @@ from builder.layers.regularization import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
-from builder.layers.reshaping import (
+from builder.layers.reshaping.reshape import (
     Cropping1D,
     Cropping2D,
     Cropping3D,
@@ -97,19 +117,7 @@ from builder.layers.reshaping import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
-from builder.layers.spectral import SpectralNormalization
-from builder.layers.stack import StackedRNNCells
-from builder.layers.time_distributed import TimeDistributed
-from builder.layers.transposed import (
-    Conv1DTranspose,
-    Conv2DTranspose,
-    Conv3DTranspose,
-    Convolution1DTranspose,
-    Convolution2DTranspose,
-    Convolution3DTranspose,
-)
-from builder.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
-from builder.layers.wrapper import Wrapper
+from builder.layers.reshaping.upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 
 __all__ = [
     "ELU",

@@ -21,21 +21,6 @@ from builder.structure import flatten
 
 __all__ = ["picture_of", "plot_model"]
 
-# Which family a file of `layers` belongs to, where that is not its own name.
-FAMILIES = {
-    "adaptive": "pooling",
-    "bidirectional": "recurrent",
-    "cells": "recurrent",
-    "depthwise": "convolution",
-    "einsum_dense": "core",
-    "embedding": "core",
-    "recurrence": "recurrent",
-    "spectral": "normalization",
-    "time_distributed": "recurrent",
-    "transposed": "convolution",
-    "upsampling": "reshaping",
-}
-
 
 def plot_model(
     model: Model,
@@ -188,7 +173,7 @@ def _box(operation: Operation, key: Key, calls: Sequence[Call]) -> Box:
 
 
 def _family(operation: Operation) -> str:
-    """The family of the layer, or of the layer that it extends, by the file of `layers` that it is in; or what else it is."""
+    """The family of the layer, or of the layer that it extends, by where in `layers` that is; or what else it is."""
     match operation:
         case InputLayer():
             return "input"
@@ -196,8 +181,7 @@ def _family(operation: Operation) -> str:
             return "model"
         case Layer():
             modules = (base.__module__ for base in type(operation).__mro__)
-            file = next((module.rpartition(".")[2] for module in modules if module.startswith("builder.layers.")), "layer")
-            return FAMILIES.get(file, file)
+            return next((module.split(".")[2] for module in modules if module.startswith("builder.layers.")), "layer")
         case _:
             return "function"
 

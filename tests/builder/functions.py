@@ -276,8 +276,8 @@ row("normalize by order 1", lambda o, x: o.normalize(x, axis=-1, order=1), A)
 row("norm", lambda o, x: o.norm(x), A)
 for _order in (None, 0, 1, 2, 3, np.inf, -np.inf):
     row(f"norm of vectors, {_order}", lambda o, x, ord=_order: o.norm(x, ord=ord, axis=-1), A, opens=False)
-for _order in ("fro", 1, -1, np.inf, -np.inf):
-    row(f"norm of matrices, {_order}", lambda o, x, ord=_order: o.norm(x, ord=ord, axis=(1, 2), keepdims=True), A, opens=False)
+for _matrix in ("fro", 1, -1, np.inf, -np.inf):
+    row(f"norm of matrices, {_matrix}", lambda o, x, ord=_matrix: o.norm(x, ord=ord, axis=(1, 2), keepdims=True), A, opens=False)
 row("cdist", lambda o, x, y: o.cdist(x, y), A, SQUARE)
 
 # New tensors.

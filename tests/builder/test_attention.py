@@ -175,12 +175,12 @@ def test_every_kind_of_attention_from_a_file(tmp_path: Path) -> None:
 
 
 def test_weights_under_private_names_as_keras_3_0_0_wrote_them(tmp_path: Path) -> None:
-    from builder.keras_file import _follow
+    from builder.keras_file.hdf5 import follow
 
     with h5py.File(tmp_path / "weights.h5", "w") as file:
         file["layers/attention/_query_dense/vars/0"] = np.ones(3)
     with h5py.File(tmp_path / "weights.h5") as file:
-        assert _follow(file, "layers/attention/query_dense/vars/0").shape == (3,)
+        assert follow(file, "layers/attention/query_dense/vars/0").shape == (3,)
 
 
 def test_names_count_as_keras_counts_them() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from builder import initializers, ops
-from builder.layers.convolution import _Convolution, positive
+from builder.layers.convolution.conv import _Convolution, positive
 from builder.ops.symbolic import KerasTensor, Shape
 
 __all__ = [

@@ -4,7 +4,7 @@ from typing import Any
 
 from builder.errors import NetworkError
 from builder.layer import Layer
-from builder.layers.wrapper import Wrapper
+from builder.layers.core.wrapper import Wrapper
 from builder.ops.symbolic import KerasTensor, converted, unsupported
 
 __all__ = ["SpectralNormalization"]

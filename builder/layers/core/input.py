@@ -1,24 +1,17 @@
-"""Core layers: the input, the dense layer, and those that change little or nothing."""
+"""Where a network begins."""
 
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from builder import activations, initializers, ops
 from builder.dtype_policy import DTypePolicy
 from builder.errors import NetworkError, UnsupportedError
-from builder.input_spec import InputSpec
 from builder.layer import Layer
-from builder.ops.axes import integers
 from builder.ops.operation import record
 from builder.ops.placeholder import placeholder
-from builder.ops.promotion import promoted
-from builder.ops.symbolic import KerasTensor, Shape, emit
+from builder.ops.symbolic import KerasTensor, Shape
 from builder.proto import standardize_dtype
-from builder.saving import plain
 
-__all__ = ["Dense", "Identity", "Input", "InputLayer", "Masking"]
+__all__ = ["Input", "InputLayer"]
 
 
 class InputLayer(Layer):
@@ -85,84 +78,6 @@ def Input(  # noqa: N802  Keras's name
 ) -> KerasTensor:
     """A symbolic tensor to build a network from; see `InputLayer`."""
     return InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, optional, name).tensor
-
-
-class Dense(Layer):
-    """`activation(inputs @ kernel + bias)` over the last axis: `(batch, ..., in)` to `(batch, ..., units)`."""
-
-    training_only = (
-        "kernel_regularizer",
-        "bias_regularizer",
-        "kernel_constraint",
-        "bias_constraint",
-        "lora_rank",  # Keras merges the low-rank update into the kernel when it saves
-        "lora_alpha",
-    )
-
-    def __init__(
-        self,
-        units: int,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        quantization_config: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        if not isinstance(units, int) or units <= 0:
-            raise NetworkError(f"Received an invalid value for `units`, expected a positive integer. Received: units={units}")
-        if quantization_config is not None:
-            raise UnsupportedError(f"layer '{self.name}' is quantized, which is not supported yet; save the model before `quantize`")
-        self.supports_masking = True
-        self.units = units
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.quantization_config = None
-        self.input_spec = InputSpec(min_ndim=2)
-
-    def build(self, input_shape: Shape) -> None:
-        features = input_shape[-1]
-        if features is None:
-            raise NetworkError(f"the last dimension of the inputs to Dense must be known. Full shape received: {input_shape}")
-        self.kernel = self.add_weight((features, self.units), self.kernel_initializer, name="kernel")
-        self.bias = self.add_weight((self.units,), self.bias_initializer, name="bias") if self.use_bias else None
-        self.input_spec = InputSpec(min_ndim=2, axes=((-1, features),))
-
-    def call(self, inputs: KerasTensor) -> Any:
-        outputs = ops.matmul(inputs, self.kernel)
-        if self.bias is not None:
-            outputs = ops.add(outputs, self.bias)
-        return self.activation(outputs)
-
-
-class Identity(Layer):
-    """`inputs`, one tensor or a structure of them."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-
-    def call(self, inputs: Any) -> Any:
-        return inputs
-
-
-class Masking(Layer):
-    """`inputs` `(batch, time, ..., features)`, zero and masked where all features of a step are exactly `mask_value` (ONNX Where)."""
-
-    def __init__(self, mask_value: Any = 0.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.mask_value = plain(mask_value)
-        self.supports_masking = True
-
-    def call(self, inputs: KerasTensor) -> KerasTensor:
-        differs = emit("Not", emit("Equal", *promoted(inputs, self.mask_value)))
-        kept = emit("ReduceMax", differs, integers((-1,)), keepdims=1)
-        outputs = emit("Where", kept, inputs, np.zeros((), inputs.dtype))
-        outputs.mask = emit("Squeeze", kept, integers((-1,)))
-        return outputs
 
 
 def _batch_shape(shape: Sequence[int | None] | None, batch_size: int | None, batch_shape: Sequence[int | None] | None) -> Shape:

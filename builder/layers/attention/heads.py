@@ -10,7 +10,7 @@ from typing import Any
 from builder import initializers, ops
 from builder.errors import NetworkError
 from builder.layer import Layer
-from builder.layers.einsum_dense import EinsumDense
+from builder.layers.core.einsum_dense import EinsumDense
 from builder.naming import auto_name
 from builder.ops.axes import integers
 from builder.ops.nn.attention import attend, both, visible

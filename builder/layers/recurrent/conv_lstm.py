@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 from builder import activations, initializers, ops
 from builder.errors import NetworkError
 from builder.input_spec import InputSpec
-from builder.layers.cells import _Stepped, _UnitForgetBias
-from builder.layers.recurrent import _OneCell, flags_of, of_cell
+from builder.layers.recurrent.cells import _Stepped, _UnitForgetBias
+from builder.layers.recurrent.rnn import _OneCell, flags_of, of_cell
 from builder.layers.window import standardize_data_format, standardize_padding, standardize_sizes
 from builder.ops.nn.loop import rows_as_steps, steps_as_rows
 from builder.ops.symbolic import KerasTensor, Shape, emit, emit_all

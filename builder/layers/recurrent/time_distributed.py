@@ -6,9 +6,9 @@ from typing import Any
 
 from builder.errors import NetworkError
 from builder.layer import Layer
-from builder.layers.core import Dense
-from builder.layers.embedding import Embedding
-from builder.layers.wrapper import Wrapper
+from builder.layers.core.dense import Dense
+from builder.layers.core.embedding import Embedding
+from builder.layers.core.wrapper import Wrapper
 from builder.ops.nn.loop import rows_as_steps, steps_as_rows
 from builder.ops.symbolic import KerasTensor, Shape
 from builder.structure import map_structure

@@ -7,8 +7,8 @@ from typing import Any, Self
 from builder import ops
 from builder.errors import NetworkError
 from builder.layer import Layer
-from builder.layers.recurrence import native
-from builder.layers.recurrent import RNN
+from builder.layers.recurrent.recurrence import native
+from builder.layers.recurrent.rnn import RNN
 from builder.ops.nn.recurrent import Direction, flip_time, recur
 from builder.ops.symbolic import KerasTensor, Shape, converted, emit_all
 from builder.saving import deserialize, serialize

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from builder.layers.cells import _Stepped
-from builder.layers.stack import StackedRNNCells, initial_state, take_step
+from builder.layers.recurrent.cells import _Stepped
+from builder.layers.recurrent.stack import StackedRNNCells, initial_state, take_step
 from builder.ops.axes import integers
 from builder.ops.nn.loop import Looped, loop
 from builder.ops.nn.recurrent import Direction, Masked, Operator, flip_time, recur

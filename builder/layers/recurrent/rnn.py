@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Self
 from builder.errors import NetworkError, UnsupportedError
 from builder.input_spec import InputSpec
 from builder.layer import Layer
-from builder.layers.cells import GRUCell, LSTMCell, SimpleRNNCell
-from builder.layers.recurrence import Run, run_cell
-from builder.layers.stack import StackedRNNCells
+from builder.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
+from builder.layers.recurrent.recurrence import Run, run_cell
+from builder.layers.recurrent.stack import StackedRNNCells
 from builder.ops.nn.recurrent import Masked, as_mask
 from builder.ops.symbolic import KerasTensor, Shape, converted, unsupported
 from builder.saving import deserialize

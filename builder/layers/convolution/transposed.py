@@ -5,7 +5,7 @@ from typing import Any
 
 from builder import initializers, ops
 from builder.errors import NetworkError
-from builder.layers.convolution import _Convolution, positive
+from builder.layers.convolution.conv import _Convolution, positive
 from builder.layers.window import standardize_sizes
 from builder.ops.symbolic import KerasTensor, Shape
 

@@ -1,0 +1,48 @@
+"""Which classes a file may name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from builder.custom import custom_object
+from builder.ops.operation import function_of_class
+from builder.saving import REGISTRY, is_function
+
+__all__ = ["unknown_layers"]
+
+
+def unknown_layers(config: Mapping[str, Any]) -> list[str]:
+    """A sentence for each layer of a saved config, nested ones too, whose class this package does not have."""
+    problems = []
+    stack: list[tuple[str, Any]] = [("", config)]
+    while stack:
+        path, saved = stack.pop()
+        if not isinstance(saved, dict):
+            continue
+        inner = saved.get("config")
+        name = str((inner or {}).get("name", saved.get("name", "?"))) if isinstance(inner, dict | None) else "?"
+        here = f"{path}/{name}" if path else name
+        if problem := _unknown(saved):
+            problems.append(f"'{here}' {problem}")
+        elif isinstance(inner, dict) and isinstance(inner.get("layers"), list):
+            stack.extend((here, layer) for layer in reversed(inner["layers"]))
+    return problems
+
+
+def _unknown(saved: Mapping[str, Any]) -> str | None:
+    """Why a saved object is not one of this package's classes; None when it is one."""
+    name, module, registered = saved.get("class_name"), saved.get("module"), saved.get("registered_name")
+    if name == "Lambda":
+        return "is a Lambda layer: its Python code comes with the file and is never run; replace it by layers, in Keras, and save again"
+    if not isinstance(name, str):
+        return "names no class"
+    if is_function(saved):
+        return None if function_of_class(name) else f"is a call of keras.ops ({name}), which is not supported yet"
+    if isinstance(custom_object(name, registered), type):
+        return None
+    if not (module is None or str(module).split(".")[0] == "keras") or registered not in (None, name):
+        return f"is a custom class ({registered or name}): give it as custom_objects={{{name!r}: ...}}, or register it before"
+    if name not in REGISTRY:
+        return f"is a {name}, which is not supported yet"
+    return None

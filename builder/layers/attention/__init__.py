@@ -1,0 +1,1 @@
+"""Attention: over one head or many."""

@@ -1,0 +1,1 @@
+"""Pooling: windows, whole axes, a given number of cells."""

@@ -1,0 +1,1 @@
+"""Layers that move elements and change none, and those that add or repeat some."""
