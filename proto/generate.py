@@ -1,4 +1,4 @@
-"""Makes `service/rpc/_pb` from `inference.proto`: message classes in a descriptor pool of their own, and their types.
+"""Makes `service/rpc/_pb` from the protos beside it: message classes in descriptor pools of their own, and their types.
 
     python proto/generate.py [DIRECTORY]
 
@@ -15,8 +15,9 @@ from grpc_tools import protoc
 
 HERE = Path(__file__).parent
 TARGET = HERE.parent / "service" / "rpc" / "_pb"
+NAMES = ("inference", "status")
 MODULE = '''\
-"""Generated from proto/inference.proto by proto/generate.py. Do not edit."""
+"""Generated from proto/{name}.proto by proto/generate.py. Do not edit."""
 
 from google.protobuf import descriptor_pool, message_factory
 
@@ -24,30 +25,33 @@ POOL = descriptor_pool.DescriptorPool()
 POOL.AddSerializedFile(
 {literal}
 )
-DESCRIPTOR = POOL.FindFileByName("inference.proto")
+DESCRIPTOR = POOL.FindFileByName("{name}.proto")
 
 {classes}
 '''
 
 
 def main(target: Path = TARGET) -> None:
-    """Writes `inference_pb2.py` and `inference_pb2.pyi` to `target`."""
+    """Writes `<name>_pb2.py` and `<name>_pb2.pyi` for each of `NAMES` to `target`."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in NAMES:
+        _generate(name, target)
+
+
+def _generate(name: str, target: Path) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        described = Path(directory, "inference.binpb")
-        arguments = [f"-I{HERE}", f"--descriptor_set_out={described}", f"--pyi_out={directory}", str(HERE / "inference.proto")]
+        described = Path(directory, "described.binpb")
+        arguments = [f"-I{HERE}", f"--descriptor_set_out={described}", f"--pyi_out={directory}", str(HERE / f"{name}.proto")]
         if protoc.main(["protoc", *arguments]) != 0:
             raise SystemExit("protoc failed")
         (file,) = FileDescriptorSet.FromString(described.read_bytes()).file
-        types = Path(directory, "inference_pb2.pyi").read_text()
+        types = Path(directory, f"{name}_pb2.pyi").read_text()
     data = file.SerializeToString()
     literal = "\n".join(f"    {data[start : start + 64]!r}" for start in range(0, len(data), 64))
     names = [message.name for message in file.message_type]
-    classes = "\n".join(f'{name} = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["{name}"])' for name in names)
-    target.mkdir(parents=True, exist_ok=True)
-    (target / "inference_pb2.py").write_text(MODULE.format(literal=literal, classes=classes))
-    (target / "inference_pb2.pyi").write_text(
-        f"from google.protobuf.descriptor_pool import DescriptorPool\n{types}\nPOOL: DescriptorPool\n"
-    )
+    classes = "\n".join(f'{cls} = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["{cls}"])' for cls in names)
+    (target / f"{name}_pb2.py").write_text(MODULE.format(name=name, literal=literal, classes=classes))
+    (target / f"{name}_pb2.pyi").write_text(f"from google.protobuf.descriptor_pool import DescriptorPool\n{types}\nPOOL: DescriptorPool\n")
 
 
 if __name__ == "__main__":

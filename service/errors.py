@@ -13,11 +13,11 @@
     StartupError                  the operator has to change something; the process does not start
 
 A kind is what callers see, whatever the transport; `rpc.status` alone knows its gRPC code. A `reason` is what the
-rejection counter says.
+rejection counter says, and what a program compares.
 """
 
 from enum import Enum, auto
-from typing import ClassVar
+from typing import ClassVar, Self
 
 __all__ = [
     "DrainingError",
@@ -56,13 +56,23 @@ class ServiceError(Exception):
 
     kind: ClassVar[Kind]
     reason: ClassVar[str]
+    retry_after: ClassVar[float | None] = None  # seconds after which it is worth asking again; None when it never is
 
 
 class InvalidRequestError(ServiceError):
-    """The request contradicts the protocol or the model's signature."""
+    """The request contradicts the protocol or the model's signature, in `field`: a path in the request, such as inputs[0].shape."""
 
     kind = Kind.INVALID
     reason = "invalid"
+
+    def __init__(self, text: str, field: str = "") -> None:
+        super().__init__(text)
+        self.field = field
+
+    def within(self, path: str) -> Self:
+        """The same error, its field being a part of what is at `path`."""
+        self.field = f"{path}.{self.field}" if self.field else path
+        return self
 
 
 class ModelNotFoundError(ServiceError):
@@ -84,6 +94,7 @@ class ModelNotReadyError(ServiceError):
 
     kind = Kind.UNAVAILABLE
     reason = "not_ready"
+    retry_after = 1.0
 
 
 class DrainingError(ServiceError):
@@ -91,6 +102,7 @@ class DrainingError(ServiceError):
 
     kind = Kind.UNAVAILABLE
     reason = "draining"
+    retry_after = 1.0
 
 
 class QueueFullError(ServiceError):
@@ -98,6 +110,7 @@ class QueueFullError(ServiceError):
 
     kind = Kind.EXHAUSTED
     reason = "queue_full"
+    retry_after = 0.1
 
 
 class RequestExpiredError(ServiceError):

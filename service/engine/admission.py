@@ -16,41 +16,50 @@ def accept(request: Request, signature: Signature, max_batch_rows: int) -> tuple
     model = request.model
     given = {tensor.name: tensor for tensor in request.inputs}
     _check_names(model, given, signature)
-    for name, spec in signature.inputs.items():
-        _check_tensor(model, given[name], spec, signature.batched)
-    for output in request.outputs:
+    for index, tensor in enumerate(request.inputs):
+        try:
+            _check_tensor(model, tensor, signature.inputs[tensor.name], signature.batched)
+        except InvalidRequestError as error:
+            raise error.within(f"inputs[{index}]") from None
+    for index, output in enumerate(request.outputs):
         if output not in signature.outputs:
             raise InvalidRequestError(
-                f"unexpected inference output '{quoted(output)}' for model '{model}'; it has {_list(signature.outputs)}"
+                f"unexpected inference output '{quoted(output)}' for model '{model}'; it has {_list(signature.outputs)}",
+                f"outputs[{index}].name",
             )
     rows = _rows(model, request.inputs, max_batch_rows) if signature.batched else 1
     return {name: given[name].array for name in signature.inputs}, rows
 
 
 def _check_names(model: str, given: Mapping[str, Tensor], signature: Signature) -> None:
-    for name in given:
+    for index, name in enumerate(given):
         if name not in signature.inputs:
             raise InvalidRequestError(
-                f"unexpected inference input '{quoted(name)}' for model '{model}'; it takes {_list(signature.inputs)}"
+                f"unexpected inference input '{quoted(name)}' for model '{model}'; it takes {_list(signature.inputs)}",
+                f"inputs[{index}].name",
             )
     if missing := [name for name in signature.inputs if name not in given]:
         raise InvalidRequestError(
             f"expected {len(signature.inputs)} inputs but got {len(given)} inputs for model '{model}'. Got input(s) {list(given)}, but "
-            f"missing required input(s) {missing}. Please provide all required input(s)."
+            f"missing required input(s) {missing}. Please provide all required input(s).",
+            "inputs",
         )
 
 
 def _check_tensor(model: str, tensor: Tensor, spec: TensorSpec, batched: bool) -> None:
     if tensor.datatype is not spec.datatype:
         raise InvalidRequestError(
-            f"inference input '{tensor.name}' data-type is '{tensor.datatype.name}', but model '{model}' expects '{spec.datatype.name}'"
+            f"inference input '{tensor.name}' data-type is '{tensor.datatype.name}', but model '{model}' expects '{spec.datatype.name}'",
+            "datatype",
         )
     shape = tensor.array.shape
     if batched and not shape:
-        raise InvalidRequestError(f"input '{tensor.name}' has no shape but model requires batch dimension for '{model}'")
+        raise InvalidRequestError(f"input '{tensor.name}' has no shape but model requires batch dimension for '{model}'", "shape")
     if len(shape) != len(spec.shape) or not all(map(_fits, shape, spec.shape)):
         expected, got = ",".join(map(str, spec.wire_shape)), ",".join(map(str, shape))
-        raise InvalidRequestError(f"unexpected shape for input '{tensor.name}' for model '{model}'. Expected [{expected}], got [{got}]")
+        raise InvalidRequestError(
+            f"unexpected shape for input '{tensor.name}' for model '{model}'. Expected [{expected}], got [{got}]", "shape"
+        )
 
 
 def _fits(size: int, expected: Dim) -> bool:
@@ -59,13 +68,15 @@ def _fits(size: int, expected: Dim) -> bool:
 
 def _rows(model: str, tensors: Sequence[Tensor], max_batch_rows: int) -> int:
     rows = tensors[0].array.shape[0]
-    for tensor in tensors:
+    for index, tensor in enumerate(tensors):
         if tensor.array.shape[0] != rows:
-            raise InvalidRequestError(f"input '{tensor.name}' batch size does not match other inputs for '{model}'")
+            raise InvalidRequestError(
+                f"input '{tensor.name}' batch size does not match other inputs for '{model}'", f"inputs[{index}].shape"
+            )
     if rows == 0:
-        raise InvalidRequestError(f"inference request batch size must be > 0 for '{model}'")
+        raise InvalidRequestError(f"inference request batch size must be > 0 for '{model}'", "inputs[0].shape")
     if rows > max_batch_rows:
-        raise InvalidRequestError(f"inference request batch-size must be <= {max_batch_rows} for '{model}'")
+        raise InvalidRequestError(f"inference request batch-size must be <= {max_batch_rows} for '{model}'", "inputs[0].shape")
     return int(rows)
 
 

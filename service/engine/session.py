@@ -54,7 +54,7 @@ class Session:
         except Exception as error:  # ONNX Runtime raises a class of its own for each of its codes
             log.warning("%s failed: %s", self.path, error)
             if type(error).__name__ == "InvalidArgument":
-                raise InvalidRequestError(f"the model rejects the input: {_reason(error)}") from error
+                raise InvalidRequestError(f"the model rejects the input: {_reason(error)}", "inputs") from error
             raise ExecutionFailedError("the model failed on this input; the server's log says how") from error
 
     def _may_batch(self, inputs: Mapping[str, TensorSpec], outputs: Mapping[str, TensorSpec]) -> bool:

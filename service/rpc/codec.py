@@ -39,11 +39,14 @@ def parse_version(text: str) -> int | None:
         return None
     if not re.fullmatch("-?[0-9]+", text):  # int() takes more: spaces, underscores, digits of other scripts
         raise InvalidRequestError(
-            f"failed to get model version from specified version string '{quoted(text)}', version should be an integral value > 0"
+            f"failed to get model version from specified version string '{quoted(text)}', version should be an integral value > 0",
+            "model_version",
         )
     version = int(text) if len(text) <= _MAX_DIGITS else 0
     if version < 1:
-        raise InvalidRequestError(f"invalid model version specified '{quoted(text)}', version should be an integral value > 0")
+        raise InvalidRequestError(
+            f"invalid model version specified '{quoted(text)}', version should be an integral value > 0", "model_version"
+        )
     return version
 
 
@@ -51,11 +54,8 @@ def decode_request(message: pb.ModelInferRequest, received: float) -> Request:
     """The request in a message that arrived at `received` seconds. Raises InvalidRequestError or NotSupportedError."""
     timeout = _check_parameters(message.parameters)
     if (repeated := _repeated(given.name for given in message.inputs)) is not None:
-        raise InvalidRequestError(f"input '{quoted(repeated)}' already exists in request")
-    if message.raw_input_contents:
-        tensors = _raw_tensors(message)
-    else:
-        tensors = [_typed_tensor(given, message.model_name) for given in message.inputs]
+        raise InvalidRequestError(f"input '{quoted(repeated)}' already exists in request", "inputs")
+    tensors = _raw_tensors(message) if message.raw_input_contents else _typed_tensors(message)
     return Request(
         model=message.model_name,
         version=message.model_version,
@@ -120,11 +120,16 @@ def _check_parameters(parameters: Mapping[str, Any]) -> float | None:
     for name, parameter in parameters.items():
         kind = parameter.WhichOneof("parameter_choice")
         if name in ("priority", "timeout") and kind not in ("int64_param", "uint64_param"):
-            raise InvalidRequestError(f"invalid value type for '{name}' parameter, expected int64_param or uint64_param.")
+            raise InvalidRequestError(
+                f"invalid value type for '{name}' parameter, expected int64_param or uint64_param.", f"parameters['{name}']"
+            )
         if name in ("sequence_id", "sequence_start", "sequence_end") and getattr(parameter, kind or "bool_param"):
             raise NotSupportedError(f"parameter '{name}' belongs to the sequence extension, which this server does not have")
         if name.startswith("triton_") and name != "triton_enable_empty_final_response":
-            raise InvalidRequestError(f"parameter keys starting with 'triton_' are reserved for the server; found '{quoted(name)}'")
+            raise InvalidRequestError(
+                f"parameter keys starting with 'triton_' are reserved for the server; found '{quoted(name)}'",
+                f"parameters['{quoted(name)}']",
+            )
     if "timeout" not in parameters:
         return None
     timeout = parameters["timeout"]
@@ -134,12 +139,15 @@ def _check_parameters(parameters: Mapping[str, Any]) -> float | None:
 
 def _requested_outputs(outputs: Sequence[pb.ModelInferRequest.InferRequestedOutputTensor]) -> list[str]:
     names = [output.name for output in outputs]
-    for output in outputs:
-        _check_shared_memory(output)
+    for index, output in enumerate(outputs):
+        try:
+            _check_shared_memory(output)
+        except InvalidRequestError as error:
+            raise error.within(f"outputs[{index}]") from None
         if "classification" in output.parameters:
             raise NotSupportedError("the classification extension is not part of this server; ask for the output without it")
     if (repeated := _repeated(names)) is not None:
-        raise InvalidRequestError(f"output '{quoted(repeated)}' already exists in request")
+        raise InvalidRequestError(f"output '{quoted(repeated)}' already exists in request", "outputs")
     return names
 
 
@@ -159,7 +167,8 @@ def _check_shared_memory(tensor: pb.ModelInferRequest.InferInputTensor | pb.Mode
         return
     if "shared_memory_byte_size" not in tensor.parameters:
         raise InvalidRequestError(
-            f"'shared_memory_byte_size' must be specified along with 'shared_memory_region' parameter for tensor '{quoted(tensor.name)}'"
+            f"'shared_memory_byte_size' must be specified along with 'shared_memory_region' parameter for tensor '{quoted(tensor.name)}'",
+            "parameters['shared_memory_byte_size']",
         )
     region = quoted(tensor.parameters["shared_memory_region"].string_param)
     raise ModelNotFoundError(f"Unable to find shared memory region: '{region}'")
@@ -169,19 +178,38 @@ def _raw_tensors(message: pb.ModelInferRequest) -> list[Tensor]:
     model, given, raws = message.model_name, message.inputs, message.raw_input_contents
     if len(raws) > len(given):
         raise InvalidRequestError(
-            f"the number of inputs ({len(given)}) does not match the expected number of raw input contents ({len(raws)})"
+            f"the number of inputs ({len(given)}) does not match the expected number of raw input contents ({len(raws)})",
+            "raw_input_contents",
         )
     tensors = []
     for index, tensor in enumerate(given):
-        datatype = _datatype(tensor)
-        _check_shared_memory(tensor)
-        if tensor.HasField("contents"):
-            raise InvalidRequestError(
-                f"contents field must not be specified when using raw_input_contents for '{quoted(tensor.name)}' for model '{model}'"
-            )
-        if index >= len(raws):
-            raise _no_data(tensor, model)
-        tensors.append(Tensor(tensor.name, datatype, _from_raw(raws[index], datatype, _shape(tensor), tensor.name, model)))
+        try:
+            tensors.append(_raw_tensor(tensor, raws[index] if index < len(raws) else None, model))
+        except InvalidRequestError as error:
+            raise error.within(f"inputs[{index}]") from None
+    return tensors
+
+
+def _raw_tensor(tensor: pb.ModelInferRequest.InferInputTensor, raw: bytes | None, model: str) -> Tensor:
+    datatype = _datatype(tensor)
+    _check_shared_memory(tensor)
+    if tensor.HasField("contents"):
+        raise InvalidRequestError(
+            f"contents field must not be specified when using raw_input_contents for '{quoted(tensor.name)}' for model '{model}'",
+            "contents",
+        )
+    if raw is None:
+        raise _no_data(tensor, model)
+    return Tensor(tensor.name, datatype, _from_raw(raw, datatype, _shape(tensor), tensor.name, model))
+
+
+def _typed_tensors(message: pb.ModelInferRequest) -> list[Tensor]:
+    tensors = []
+    for index, tensor in enumerate(message.inputs):
+        try:
+            tensors.append(_typed_tensor(tensor, message.model_name))
+        except InvalidRequestError as error:
+            raise error.within(f"inputs[{index}]") from None
     return tensors
 
 
@@ -197,12 +225,14 @@ def _typed_tensor(tensor: pb.ModelInferRequest.InferInputTensor, model: str) -> 
             found = next(name for name, known in DATATYPES.items() if known.contents == field)
             raise InvalidRequestError(
                 f"unexpected explicit tensor data for input tensor '{quoted(tensor.name)}' for model '{model}' of type '{found}', "
-                f"expected datatype '{datatype.name}'"
+                f"expected datatype '{datatype.name}'",
+                f"contents.{field}",
             )
     values = getattr(tensor.contents, datatype.contents) if datatype.contents else ()
     if len(values) != elements:
         raise InvalidRequestError(
-            f"unexpected number of elements for input '{quoted(tensor.name)}' for model '{model}'. Expected {elements}, got {len(values)}"
+            f"unexpected number of elements for input '{quoted(tensor.name)}' for model '{model}'. Expected {elements}, got {len(values)}",
+            "contents",
         )
     return Tensor(tensor.name, datatype, _reshaped(_from_values(values, datatype, tensor.name), shape, tensor.name))
 
@@ -214,7 +244,7 @@ def _from_values(values: Sequence[Any], datatype: Datatype, name: str) -> Array:
     if datatype.numpy.kind in "iu" and wide.size:
         limits = np.iinfo(datatype.numpy)
         if wide.min() < limits.min or wide.max() > limits.max:
-            raise InvalidRequestError(f"a value of input '{quoted(name)}' is out of the range of {datatype.name}")
+            raise InvalidRequestError(f"a value of input '{quoted(name)}' is out of the range of {datatype.name}", "contents")
     return wide.astype(datatype.numpy, copy=False)
 
 
@@ -238,7 +268,7 @@ def _reshaped(array: Array, shape: Sequence[int], name: str) -> Array:
     try:
         return array.reshape(shape)
     except ValueError:
-        raise InvalidRequestError(f"the shape {list(shape)} of input '{quoted(name)}' is beyond any array") from None
+        raise InvalidRequestError(f"the shape {list(shape)} of input '{quoted(name)}' is beyond any array", "shape") from None
 
 
 def _elements(raw: bytes, count: int, name: str) -> list[bytes]:
@@ -285,16 +315,17 @@ def _to_raw(array: Array, datatype: Datatype) -> bytes:
 def _datatype(tensor: pb.ModelInferRequest.InferInputTensor) -> Datatype:
     if tensor.datatype not in DATATYPES:
         raise InvalidRequestError(
-            f"inference input '{quoted(tensor.name)}' data-type is '{quoted(tensor.datatype)}', which is none of {', '.join(DATATYPES)}"
+            f"inference input '{quoted(tensor.name)}' data-type is '{quoted(tensor.datatype)}', which is none of {', '.join(DATATYPES)}",
+            "datatype",
         )
     return DATATYPES[tensor.datatype]
 
 
 def _shape(tensor: pb.ModelInferRequest.InferInputTensor) -> tuple[int, ...]:
     if len(tensor.shape) > _MAX_AXES:
-        raise InvalidRequestError(f"input '{quoted(tensor.name)}' has {len(tensor.shape)} dimensions, and may have {_MAX_AXES}")
+        raise InvalidRequestError(f"input '{quoted(tensor.name)}' has {len(tensor.shape)} dimensions, and may have {_MAX_AXES}", "shape")
     if any(size < 0 for size in tensor.shape):
-        raise InvalidRequestError(f"negative dimension in the shape {list(tensor.shape)} of input '{quoted(tensor.name)}'")
+        raise InvalidRequestError(f"negative dimension in the shape {list(tensor.shape)} of input '{quoted(tensor.name)}'", "shape")
     return tuple(tensor.shape)
 
 

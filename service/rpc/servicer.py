@@ -17,7 +17,7 @@ from service.repository.registry import Registry, Served
 from service.request import Outcome, Request, Response, Tensor, Timeline
 from service.rpc import codec
 from service.rpc._pb import inference_pb2 as pb
-from service.rpc.status import code_of
+from service.rpc.status import code_of, trailers
 
 __all__ = ["SERVICE", "Call", "InferenceServicer"]
 
@@ -93,7 +93,7 @@ class InferenceServicer:
     def _served(self, name: str, version: str, trace: Trace) -> Served:
         """The model that a call names; its name becomes a label only once it is known to be one."""
         if not name:
-            raise InvalidRequestError("the request names no model")
+            raise InvalidRequestError("the request names no model", "model_name")
         if self._registry.knows(name):
             trace.model = name
         served = self._registry.get(name, codec.parse_version(version))
@@ -110,6 +110,7 @@ class InferenceServicer:
             except ServiceError as error:
                 code, reason = code_of(error), error.reason
                 context.set_details(str(error))
+                context.set_trailing_metadata(trailers(error, trace.model, trace.version))
             except Exception:  # a bug: the caller learns that, and the log what
                 log.exception("%s failed", name)
                 code, reason = grpc.StatusCode.INTERNAL, "bug"
