@@ -8,9 +8,10 @@ so the server keeps out of it, and a client may live in the same process.
 
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from grpc_tools import protoc
 
 HERE = Path(__file__).parent
@@ -20,6 +21,7 @@ MODULE = '''\
 """Generated from proto/{name}.proto by proto/generate.py. Do not edit."""
 
 from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
 POOL = descriptor_pool.DescriptorPool()
 POOL.AddSerializedFile(
@@ -27,7 +29,7 @@ POOL.AddSerializedFile(
 )
 DESCRIPTOR = POOL.FindFileByName("{name}.proto")
 
-{classes}
+{definitions}
 '''
 
 
@@ -48,10 +50,16 @@ def _generate(name: str, target: Path) -> None:
         types = Path(directory, f"{name}_pb2.pyi").read_text()
     data = file.SerializeToString()
     literal = "\n".join(f"    {data[start : start + 64]!r}" for start in range(0, len(data), 64))
-    names = [message.name for message in file.message_type]
-    classes = "\n".join(f'{cls} = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["{cls}"])' for cls in names)
-    (target / f"{name}_pb2.py").write_text(MODULE.format(name=name, literal=literal, classes=classes))
+    (target / f"{name}_pb2.py").write_text(MODULE.format(name=name, literal=literal, definitions="\n".join(_definitions(file))))
     (target / f"{name}_pb2.pyi").write_text(f"from google.protobuf.descriptor_pool import DescriptorPool\n{types}\nPOOL: DescriptorPool\n")
+
+
+def _definitions(file: FileDescriptorProto) -> Iterator[str]:
+    for message in file.message_type:
+        yield f'{message.name} = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["{message.name}"])'
+    for enum in file.enum_type:
+        yield f'{enum.name} = EnumTypeWrapper(DESCRIPTOR.enum_types_by_name["{enum.name}"])'
+        yield from (f"{value.name} = {value.number}" for value in enum.value)
 
 
 if __name__ == "__main__":

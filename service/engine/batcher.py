@@ -66,6 +66,7 @@ class Batcher:
         self.name = name
         self.version = version
         self.max_batch_rows = options.max_batch_rows
+        self.runners = runners
         self._run = run
         self._observe = observe
         self._queue: BatchQueue[Job] = BatchQueue(options.max_batch_rows, options.max_queue_rows, batched)

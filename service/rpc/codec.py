@@ -14,10 +14,10 @@ import numpy as np
 from google.protobuf.message import DecodeError, Message
 
 from service.errors import InvalidRequestError, ModelNotFoundError, NotSupportedError, quoted
-from service.request import DATATYPES, Array, Datatype, Request, Response, Signature, Tensor, TensorSpec
+from service.request import DATATYPES, Array, Datatype, Request, Response, Tensor
 from service.rpc._pb import inference_pb2 as pb
 
-__all__ = ["decode_request", "decode_response", "encode_metadata", "encode_request", "encode_response", "parse", "parse_version"]
+__all__ = ["decode_request", "decode_response", "encode_request", "encode_response", "parse", "parse_version"]
 
 M = TypeVar("M", bound=Message)
 _LENGTH = 4  # bytes of the length before each element of a BYTES tensor
@@ -96,23 +96,6 @@ def decode_response(data: bytes) -> Response:
         for given, raw in zip(message.outputs, message.raw_output_contents, strict=True)
     )
     return Response(message.model_name, message.model_version, message.id, outputs)
-
-
-def encode_metadata(name: str, versions: Sequence[str], signature: Signature, properties: Mapping[str, str]) -> bytes:
-    """The message that describes a model."""
-    return pb.ModelMetadataResponse(
-        name=name,
-        versions=versions,
-        platform="onnxruntime_onnx",
-        inputs=_described(signature.inputs.values()),
-        outputs=_described(signature.outputs.values()),
-        properties=properties,
-    ).SerializeToString()
-
-
-def _described(specs: Iterable[TensorSpec]) -> list[pb.ModelMetadataResponse.TensorMetadata]:
-    metadata = pb.ModelMetadataResponse.TensorMetadata
-    return [metadata(name=spec.name, datatype=spec.datatype.name, shape=spec.wire_shape) for spec in specs]
 
 
 def _check_parameters(parameters: Mapping[str, Any]) -> float | None:

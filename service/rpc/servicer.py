@@ -12,10 +12,10 @@ import grpc
 
 from service import __version__
 from service.engine.batcher import Job
-from service.errors import InvalidRequestError, RequestCancelledError, ServiceError
+from service.errors import InvalidRequestError, NotSupportedError, RequestCancelledError, ServiceError
 from service.repository.registry import Registry, Served
 from service.request import Outcome, Request, Response, Tensor, Timeline
-from service.rpc import codec
+from service.rpc import codec, description
 from service.rpc._pb import inference_pb2 as pb
 from service.rpc.status import code_of, trailers
 
@@ -24,6 +24,7 @@ __all__ = ["SERVICE", "Call", "InferenceServicer"]
 log = logging.getLogger("hornbeam.rpc")
 DESCRIPTOR = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 SERVICE = DESCRIPTOR.full_name
+EXTENSIONS = ("model_configuration",)  # of Triton's, those that work; clients branch on them
 
 
 class Call(Protocol):
@@ -69,7 +70,7 @@ class InferenceServicer:
         return pb.ServerReadyResponse(ready=self._registry.ready and not self.draining).SerializeToString()
 
     def server_metadata(self, data: bytes, call: Call, trace: Trace) -> bytes:
-        return pb.ServerMetadataResponse(name="hornbeam", version=__version__, extensions=[]).SerializeToString()
+        return pb.ServerMetadataResponse(name="hornbeam", version=__version__, extensions=EXTENSIONS).SerializeToString()
 
     def model_ready(self, data: bytes, call: Call, trace: Trace) -> bytes:
         request = codec.parse(pb.ModelReadyRequest, data)
@@ -79,7 +80,18 @@ class InferenceServicer:
     def model_metadata(self, data: bytes, call: Call, trace: Trace) -> bytes:
         request = codec.parse(pb.ModelMetadataRequest, data)
         served = self._served(request.name, request.version, trace)
-        return codec.encode_metadata(served.name, self._registry.versions(served.name), served.session.signature, served.session.metadata)
+        return description.model_metadata(served, self._registry.versions(served.name)).SerializeToString()
+
+    def model_config(self, data: bytes, call: Call, trace: Trace) -> bytes:
+        request = codec.parse(pb.ModelConfigRequest, data)
+        served = self._served(request.name, request.version, trace)
+        return pb.ModelConfigResponse(config=description.model_config(served)).SerializeToString()
+
+    def repository_index(self, data: bytes, call: Call, trace: Trace) -> bytes:
+        request = codec.parse(pb.RepositoryIndexRequest, data)
+        if request.repository_name:
+            raise NotSupportedError("'repository_name' specification is not supported; this server has one repository")
+        return description.repository_index(self._registry.statuses(), request.ready).SerializeToString()
 
     def model_infer(self, data: bytes, call: Call, trace: Trace) -> bytes:
         message = codec.parse(pb.ModelInferRequest, data)
@@ -154,4 +166,6 @@ METHODS: Mapping[str, Method] = {
     "ModelReady": InferenceServicer.model_ready,
     "ModelMetadata": InferenceServicer.model_metadata,
     "ModelInfer": InferenceServicer.model_infer,
+    "ModelConfig": InferenceServicer.model_config,
+    "RepositoryIndex": InferenceServicer.repository_index,
 }

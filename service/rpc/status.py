@@ -48,7 +48,9 @@ def _reason(error: ServiceError, model: str, version: str) -> pb.Any:
 
 
 def _violation(error: InvalidRequestError) -> pb.Any:
-    return _any("BadRequest", pb.BadRequest(field_violations=[pb.BadRequest.FieldViolation(field=error.field, description=str(error)[:_MAX_TEXT])]))
+    return _any(
+        "BadRequest", pb.BadRequest(field_violations=[pb.BadRequest.FieldViolation(field=error.field, description=str(error)[:_MAX_TEXT])])
+    )
 
 
 def _retry(seconds: float) -> pb.Any:

@@ -34,6 +34,8 @@ def main(address: str, images_file: str, answers_file: str) -> None:
         "model_ready": client.is_model_ready("digits", "1"),
         "server": client.get_server_metadata(as_json=True)["name"],
         "metadata": client.get_model_metadata("digits", as_json=True),
+        "config": client.get_model_config("digits", as_json=True)["config"],
+        "index": client.get_model_repository_index(as_json=True)["models"],
     }
     try:
         infer(images[:1, :7])

@@ -36,9 +36,9 @@ def test_server_ready(stub: Stub) -> None:
     assert pb.ServerReadyResponse.FromString(stub.call("ServerReady", b"")).ready
 
 
-def test_server_metadata_announces_no_extension_that_is_not_there(stub: Stub) -> None:
+def test_server_metadata_announces_the_extensions_that_work_and_no_other(stub: Stub) -> None:
     assert pb.ServerMetadataResponse.FromString(stub.call("ServerMetadata", b"")) == pb.ServerMetadataResponse(
-        name="hornbeam", version=__version__
+        name="hornbeam", version=__version__, extensions=["model_configuration"]
     )
 
 

@@ -1,6 +1,7 @@
 """Generated from proto/inference.proto by proto/generate.py. Do not edit."""
 
 from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
 POOL = descriptor_pool.DescriptorPool()
 POOL.AddSerializedFile(
@@ -55,15 +56,49 @@ POOL.AddSerializedFile(
     b'tents\x18\x03 \x03(\x03R\rint64Contents\x12#\n\ruint_contents\x18\x04 \x03(\rR\x0cuintContents\x12'
     b"'\n\x0fuint64_contents\x18\x05 \x03(\x04R\x0euint64Contents\x12#\n\rfp32_contents\x18\x06 \x03(\x02R"
     b'\x0cfp32Contents\x12#\n\rfp64_contents\x18\x07 \x03(\x01R\x0cfp64Contents\x12%\n\x0ebytes_cont'
-    b'ents\x18\x08 \x03(\x0cR\rbytesContents2\xfc\x03\n\x14GRPCInferenceService\x12K\n\nServerLive'
-    b'\x12\x1c.inference.ServerLiveRequest\x1a\x1d.inference.ServerLiveResponse"\x00\x12'
-    b'N\n\x0bServerReady\x12\x1d.inference.ServerReadyRequest\x1a\x1e.inference.Server'
-    b'ReadyResponse"\x00\x12K\n\nModelReady\x12\x1c.inference.ModelReadyRequest\x1a\x1d.in'
-    b'ference.ModelReadyResponse"\x00\x12W\n\x0eServerMetadata\x12 .inference.Serve'
-    b'rMetadataRequest\x1a!.inference.ServerMetadataResponse"\x00\x12T\n\rModelMe'
-    b'tadata\x12\x1f.inference.ModelMetadataRequest\x1a .inference.ModelMetadat'
-    b'aResponse"\x00\x12K\n\nModelInfer\x12\x1c.inference.ModelInferRequest\x1a\x1d.infere'
-    b'nce.ModelInferResponse"\x00b\x06proto3'
+    b'ents\x18\x08 \x03(\x0cR\rbytesContents"B\n\x12ModelConfigRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04n'
+    b'ame\x12\x18\n\x07version\x18\x02 \x01(\tR\x07version"E\n\x13ModelConfigResponse\x12.\n\x06config\x18\x01'
+    b' \x01(\x0b2\x16.inference.ModelConfigR\x06config"W\n\x16RepositoryIndexRequest\x12\''
+    b'\n\x0frepository_name\x18\x01 \x01(\tR\x0erepositoryName\x12\x14\n\x05ready\x18\x02 \x01(\x08R\x05ready"\xca\x01'
+    b'\n\x17RepositoryIndexResponse\x12E\n\x06models\x18\x01 \x03(\x0b2-.inference.Repository'
+    b'IndexResponse.ModelIndexR\x06models\x1ah\n\nModelIndex\x12\x12\n\x04name\x18\x01 \x01(\tR\x04na'
+    b'me\x12\x18\n\x07version\x18\x02 \x01(\tR\x07version\x12\x14\n\x05state\x18\x03 \x01(\tR\x05state\x12\x16\n\x06reason\x18\x04 \x01'
+    b'(\tR\x06reason"\xc5\x04\n\x0bModelConfig\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n\x08platform\x18\x02 \x01(\t'
+    b'R\x08platform\x12D\n\x0eversion_policy\x18\x03 \x01(\x0b2\x1d.inference.ModelVersionPolic'
+    b'yR\rversionPolicy\x12$\n\x0emax_batch_size\x18\x04 \x01(\x05R\x0cmaxBatchSize\x12+\n\x05input\x18'
+    b'\x05 \x03(\x0b2\x15.inference.ModelInputR\x05input\x12.\n\x06output\x18\x06 \x03(\x0b2\x16.inference.'
+    b'ModelOutputR\x06output\x12D\n\x0einstance_group\x18\x07 \x03(\x0b2\x1d.inference.ModelIns'
+    b'tanceGroupR\rinstanceGroup\x124\n\x16default_model_filename\x18\x08 \x01(\tR\x14defau'
+    b'ltModelFilename\x12J\n\x10dynamic_batching\x18\x0b \x01(\x0b2\x1f.inference.ModelDynam'
+    b'icBatchingR\x0fdynamicBatching\x12\x18\n\x07backend\x18\x11 \x01(\tR\x07backend\x12[\n\x18model_t'
+    b'ransaction_policy\x18\x13 \x01(\x0b2!.inference.ModelTransactionPolicyR\x16mode'
+    b'lTransactionPolicy"f\n\nModelInput\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x120\n\tdata_typ'
+    b'e\x18\x02 \x01(\x0e2\x13.inference.DataTypeR\x08dataType\x12\x12\n\x04dims\x18\x04 \x03(\x03R\x04dims"g\n\x0bMo'
+    b'delOutput\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x120\n\tdata_type\x18\x02 \x01(\x0e2\x13.inference.Dat'
+    b'aTypeR\x08dataType\x12\x12\n\x04dims\x18\x03 \x03(\x03R\x04dims"\xb9\x01\n\x12ModelInstanceGroup\x12\x12\n\x04na'
+    b'me\x18\x01 \x01(\tR\x04name\x12\x14\n\x05count\x18\x02 \x01(\x05R\x05count\x126\n\x04kind\x18\x04 \x01(\x0e2".inference.M'
+    b'odelInstanceGroup.KindR\x04kind"A\n\x04Kind\x12\r\n\tKIND_AUTO\x10\x00\x12\x0c\n\x08KIND_GPU\x10'
+    b'\x01\x12\x0c\n\x08KIND_CPU\x10\x02\x12\x0e\n\nKIND_MODEL\x10\x03"\x89\x01\n\x14ModelDynamicBatching\x120\n\x14pref'
+    b'erred_batch_size\x18\x01 \x03(\x05R\x12preferredBatchSize\x12?\n\x1cmax_queue_delay_mi'
+    b'croseconds\x18\x02 \x01(\x04R\x19maxQueueDelayMicroseconds"6\n\x16ModelTransactionP'
+    b'olicy\x12\x1c\n\tdecoupled\x18\x01 \x01(\x08R\tdecoupled"\x7f\n\x12ModelVersionPolicy\x12<\n\x06lat'
+    b'est\x18\x01 \x01(\x0b2$.inference.ModelVersionPolicy.LatestR\x06latest\x1a+\n\x06Lates'
+    b't\x12!\n\x0cnum_versions\x18\x01 \x01(\rR\x0bnumVersions*\xfa\x01\n\x08DataType\x12\x10\n\x0cTYPE_INVALI'
+    b'D\x10\x00\x12\r\n\tTYPE_BOOL\x10\x01\x12\x0e\n\nTYPE_UINT8\x10\x02\x12\x0f\n\x0bTYPE_UINT16\x10\x03\x12\x0f\n\x0bTYPE_UINT'
+    b'32\x10\x04\x12\x0f\n\x0bTYPE_UINT64\x10\x05\x12\r\n\tTYPE_INT8\x10\x06\x12\x0e\n\nTYPE_INT16\x10\x07\x12\x0e\n\nTYPE_INT'
+    b'32\x10\x08\x12\x0e\n\nTYPE_INT64\x10\t\x12\r\n\tTYPE_FP16\x10\n\x12\r\n\tTYPE_FP32\x10\x0b\x12\r\n\tTYPE_FP64\x10'
+    b'\x0c\x12\x0f\n\x0bTYPE_STRING\x10\r\x12\r\n\tTYPE_BF16\x10\x0e2\xa8\x05\n\x14GRPCInferenceService\x12K\n\nSe'
+    b'rverLive\x12\x1c.inference.ServerLiveRequest\x1a\x1d.inference.ServerLiveRes'
+    b'ponse"\x00\x12N\n\x0bServerReady\x12\x1d.inference.ServerReadyRequest\x1a\x1e.inferenc'
+    b'e.ServerReadyResponse"\x00\x12K\n\nModelReady\x12\x1c.inference.ModelReadyRequ'
+    b'est\x1a\x1d.inference.ModelReadyResponse"\x00\x12W\n\x0eServerMetadata\x12 .inferen'
+    b'ce.ServerMetadataRequest\x1a!.inference.ServerMetadataResponse"\x00\x12T\n'
+    b'\rModelMetadata\x12\x1f.inference.ModelMetadataRequest\x1a .inference.Mode'
+    b'lMetadataResponse"\x00\x12K\n\nModelInfer\x12\x1c.inference.ModelInferRequest\x1a'
+    b'\x1d.inference.ModelInferResponse"\x00\x12N\n\x0bModelConfig\x12\x1d.inference.Mode'
+    b'lConfigRequest\x1a\x1e.inference.ModelConfigResponse"\x00\x12Z\n\x0fRepositoryIn'
+    b'dex\x12!.inference.RepositoryIndexRequest\x1a".inference.RepositoryInd'
+    b'exResponse"\x00b\x06proto3'
 )
 DESCRIPTOR = POOL.FindFileByName("inference.proto")
 
@@ -81,3 +116,30 @@ ModelInferRequest = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_
 ModelInferResponse = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["ModelInferResponse"])
 InferParameter = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["InferParameter"])
 InferTensorContents = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["InferTensorContents"])
+ModelConfigRequest = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["ModelConfigRequest"])
+ModelConfigResponse = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["ModelConfigResponse"])
+RepositoryIndexRequest = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["RepositoryIndexRequest"])
+RepositoryIndexResponse = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["RepositoryIndexResponse"])
+ModelConfig = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["ModelConfig"])
+ModelInput = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["ModelInput"])
+ModelOutput = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["ModelOutput"])
+ModelInstanceGroup = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["ModelInstanceGroup"])
+ModelDynamicBatching = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["ModelDynamicBatching"])
+ModelTransactionPolicy = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["ModelTransactionPolicy"])
+ModelVersionPolicy = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["ModelVersionPolicy"])
+DataType = EnumTypeWrapper(DESCRIPTOR.enum_types_by_name["DataType"])
+TYPE_INVALID = 0
+TYPE_BOOL = 1
+TYPE_UINT8 = 2
+TYPE_UINT16 = 3
+TYPE_UINT32 = 4
+TYPE_UINT64 = 5
+TYPE_INT8 = 6
+TYPE_INT16 = 7
+TYPE_INT32 = 8
+TYPE_INT64 = 9
+TYPE_FP16 = 10
+TYPE_FP32 = 11
+TYPE_FP64 = 12
+TYPE_STRING = 13
+TYPE_BF16 = 14

@@ -1,6 +1,7 @@
 """Generated from proto/status.proto by proto/generate.py. Do not edit."""
 
 from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
 POOL = descriptor_pool.DescriptorPool()
 POOL.AddSerializedFile(

@@ -1,0 +1,88 @@
+"""What the protocol tells of models: their signatures, how they are served, and which there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+from service.repository.layout import FILE
+from service.repository.registry import ModelStatus, Served, State
+from service.request import Datatype, TensorSpec
+from service.rpc._pb import inference_pb2 as pb
+
+__all__ = ["model_config", "model_metadata", "repository_index"]
+
+PLATFORM = "onnxruntime_onnx"
+# Triton's words for the states.
+STATES: Mapping[State, str] = {
+    State.LOADING: "LOADING",
+    State.READY: "READY",
+    State.DRAINING: "UNLOADING",
+    State.FAILED: "UNAVAILABLE",
+}
+
+
+def model_metadata(served: Served, versions: Iterable[str]) -> pb.ModelMetadataResponse:
+    """A model's inputs and outputs, and what its exporter wrote into it; shapes count the batch."""
+    signature = served.session.signature
+    return pb.ModelMetadataResponse(
+        name=served.name,
+        versions=versions,
+        platform=PLATFORM,
+        inputs=_described(signature.inputs.values()),
+        outputs=_described(signature.outputs.values()),
+        properties=served.session.metadata,
+    )
+
+
+def model_config(served: Served) -> pb.ModelConfig:
+    """How a model is served, as Triton writes it: where requests share runs, the dims leave the batch out."""
+    signature, batched = served.session.signature, served.session.signature.batched
+    kinds = pb.ModelInstanceGroup
+    kind = kinds.KIND_CPU if served.session.provider == "CPUExecutionProvider" else kinds.KIND_GPU
+    return pb.ModelConfig(
+        name=served.name,
+        platform=PLATFORM,
+        backend="onnxruntime",
+        version_policy=pb.ModelVersionPolicy(latest=pb.ModelVersionPolicy.Latest(num_versions=1)),
+        max_batch_size=served.batcher.max_batch_rows if batched else 0,
+        input=[
+            pb.ModelInput(name=spec.name, data_type=_data_type(spec.datatype), dims=_dims(spec, batched))
+            for spec in signature.inputs.values()
+        ],
+        output=[
+            pb.ModelOutput(name=spec.name, data_type=_data_type(spec.datatype), dims=_dims(spec, batched))
+            for spec in signature.outputs.values()
+        ],
+        instance_group=[pb.ModelInstanceGroup(name=served.name, count=served.batcher.runners, kind=kind)],
+        default_model_filename=FILE,
+        dynamic_batching=pb.ModelDynamicBatching() if batched else None,
+        model_transaction_policy=pb.ModelTransactionPolicy(decoupled=False),
+    )
+
+
+def repository_index(statuses: Iterable[ModelStatus], ready: bool) -> pb.RepositoryIndexResponse:
+    """Every version with its state, or only those that can be asked."""
+    index = pb.RepositoryIndexResponse.ModelIndex
+    return pb.RepositoryIndexResponse(
+        models=[
+            index(name=status.model, version=status.version, state=STATES[status.state], reason=status.reason)
+            for status in statuses
+            if status.state is State.READY or not ready
+        ]
+    )
+
+
+def _described(specs: Iterable[TensorSpec]) -> list[pb.ModelMetadataResponse.TensorMetadata]:
+    metadata = pb.ModelMetadataResponse.TensorMetadata
+    return [metadata(name=spec.name, datatype=spec.datatype.name, shape=spec.wire_shape) for spec in specs]
+
+
+def _data_type(datatype: Datatype) -> pb.DataType:
+    """Triton's enumeration, which calls BYTES a string."""
+    number = pb.DataType.Value("TYPE_STRING" if datatype.name == "BYTES" else f"TYPE_{datatype.name}")
+    return cast("pb.DataType", number)
+
+
+def _dims(spec: TensorSpec, batched: bool) -> list[int]:
+    return spec.wire_shape[1:] if batched else spec.wire_shape
