@@ -13,12 +13,15 @@ __all__ = [
     "DATATYPES",
     "Array",
     "BatchRun",
+    "BatchStatistics",
     "Datatype",
     "Dim",
+    "Duration",
     "Outcome",
     "Request",
     "Response",
     "Signature",
+    "Statistics",
     "Tensor",
     "TensorSpec",
     "Timeline",
@@ -124,6 +127,7 @@ class Timeline:
     started: float | None = None  # its batch was taken from the queue
     computed: float | None = None
     answered: float | None = None
+    ended: float | None = None  # with an answer or without
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +147,47 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class BatchRun:
-    """One execution of a model: how many requests and rows ran together, and for how long, in seconds."""
+    """One execution of a model: how many requests and rows ran together, and the seconds to put them together and to run."""
 
     model: str
     version: str
     requests: int
     rows: int
+    assembly_seconds: float
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """How often something was done, and how many seconds that took in all."""
+
+    count: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStatistics:
+    """The runs of one number of rows."""
+
+    rows: int
+    assembly: Duration
+    compute: Duration
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What a model version has done so far. `last_answer` is in seconds since the epoch.
+
+    `assembly` and `compute` count requests, each with all of the seconds of the batch that it was in.
+    """
+
+    last_answer: float | None
+    rows: int
+    executions: int
+    success: Duration
+    fail: Duration
+    queue: Duration
+    assembly: Duration
+    compute: Duration
+    output: Duration
+    batches: tuple[BatchStatistics, ...]

@@ -51,7 +51,7 @@ class Server:
         self._metrics = Metrics()
         self.registry = Registry(latest(find_models(path)), self._load)
         self._metrics.watch(self.registry.statuses)
-        self._servicer = InferenceServicer(self.registry, self._metrics.record_call)
+        self._servicer = InferenceServicer(self.registry, self._metrics.record_call, self._metrics.statistics)
         self._transport = Transport(options.server.host, options.transport, self._servicer.handlers())
         self._admin = Admin(options.server.host, options.admin, self._metrics.exposition, lambda: self.ready)
 

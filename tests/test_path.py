@@ -110,6 +110,7 @@ def test_triton_s_client_gets_keras_s_answers(
             "dynamic_batching": {},
             "model_transaction_policy": {},
         },
+        "answered": "360",
         "index": [{"name": "digits", "version": "1", "state": "READY"}],
         "wrong shape": [
             "StatusCode.INVALID_ARGUMENT",

@@ -158,12 +158,14 @@ class Batcher:
     def _run_together(self, jobs: Sequence[Job]) -> list[list[Array]]:
         rows = [job.rows for job in jobs]
         start = monotonic()
-        outputs = self._run(stack([job.feeds for job in jobs]))
+        feeds = stack([job.feeds for job in jobs])
+        assembled = monotonic()
+        outputs = self._run(feeds)
         end = monotonic()
         for job in jobs:
             job.timeline.computed = end
         answers = split(outputs, rows)
-        self._observe(BatchRun(self.name, self.version, len(jobs), sum(rows), end - start))
+        self._observe(BatchRun(self.name, self.version, len(jobs), sum(rows), assembled - start, end - assembled))
         return answers
 
 

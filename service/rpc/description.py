@@ -7,10 +7,10 @@ from typing import cast
 
 from service.repository.layout import FILE
 from service.repository.registry import ModelStatus, Served, State
-from service.request import Datatype, TensorSpec
+from service.request import Datatype, Duration, Statistics, TensorSpec
 from service.rpc._pb import inference_pb2 as pb
 
-__all__ = ["model_config", "model_metadata", "repository_index"]
+__all__ = ["model_config", "model_metadata", "model_statistics", "repository_index"]
 
 PLATFORM = "onnxruntime_onnx"
 # Triton's words for the states.
@@ -61,6 +61,11 @@ def model_config(served: Served) -> pb.ModelConfig:
     )
 
 
+def model_statistics(found: Iterable[tuple[str, str, Statistics]]) -> pb.ModelStatisticsResponse:
+    """What each model version, by name and number, has done so far; durations in nanoseconds, the last answer in milliseconds."""
+    return pb.ModelStatisticsResponse(model_stats=[_statistics(*one) for one in found])
+
+
 def repository_index(statuses: Iterable[ModelStatus], ready: bool) -> pb.RepositoryIndexResponse:
     """Every version with its state, or only those that can be asked."""
     index = pb.RepositoryIndexResponse.ModelIndex
@@ -71,6 +76,32 @@ def repository_index(statuses: Iterable[ModelStatus], ready: bool) -> pb.Reposit
             if status.state is State.READY or not ready
         ]
     )
+
+
+def _statistics(name: str, version: str, statistics: Statistics) -> pb.ModelStatistics:
+    return pb.ModelStatistics(
+        name=name,
+        version=version,
+        last_inference=round((statistics.last_answer or 0) * 1000),
+        inference_count=statistics.rows,
+        execution_count=statistics.executions,
+        inference_stats=pb.InferStatistics(
+            success=_duration(statistics.success),
+            fail=_duration(statistics.fail),
+            queue=_duration(statistics.queue),
+            compute_input=_duration(statistics.assembly),
+            compute_infer=_duration(statistics.compute),
+            compute_output=_duration(statistics.output),
+        ),
+        batch_stats=[
+            pb.InferBatchStatistics(batch_size=batch.rows, compute_input=_duration(batch.assembly), compute_infer=_duration(batch.compute))
+            for batch in statistics.batches
+        ],
+    )
+
+
+def _duration(duration: Duration) -> pb.StatisticDuration:
+    return pb.StatisticDuration(count=duration.count, ns=round(duration.seconds * 1e9))
 
 
 def _described(specs: Iterable[TensorSpec]) -> list[pb.ModelMetadataResponse.TensorMetadata]:

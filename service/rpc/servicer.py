@@ -14,7 +14,7 @@ from service import __version__
 from service.engine.batcher import Job
 from service.errors import InvalidRequestError, NotSupportedError, RequestCancelledError, ServiceError
 from service.repository.registry import Registry, Served
-from service.request import Outcome, Request, Response, Tensor, Timeline
+from service.request import Outcome, Request, Response, Statistics, Tensor, Timeline
 from service.rpc import codec, description
 from service.rpc._pb import inference_pb2 as pb
 from service.rpc.status import code_of, trailers
@@ -24,7 +24,7 @@ __all__ = ["SERVICE", "Call", "InferenceServicer"]
 log = logging.getLogger("hornbeam.rpc")
 DESCRIPTOR = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 SERVICE = DESCRIPTOR.full_name
-EXTENSIONS = ("model_configuration",)  # of Triton's, those that work; clients branch on them
+EXTENSIONS = ("model_configuration", "statistics")  # of Triton's, those that work; clients branch on them
 
 
 class Call(Protocol):
@@ -52,11 +52,15 @@ Method = Callable[["InferenceServicer", bytes, Call, Trace], bytes]
 
 
 class InferenceServicer:
-    """The Open Inference Protocol over a registry of models. `observe` is told of each call when it has ended."""
+    """The Open Inference Protocol over a registry of models.
 
-    def __init__(self, registry: Registry, observe: Callable[[Outcome], None]) -> None:
+    `observe` is told of each call when it has ended; `statistics` tells what a model version has done so far.
+    """
+
+    def __init__(self, registry: Registry, observe: Callable[[Outcome], None], statistics: Callable[[str, str], Statistics]) -> None:
         self._registry = registry
         self._observe = observe
+        self._statistics = statistics
         self.draining = False
 
     def handlers(self) -> Mapping[str, grpc.RpcMethodHandler[bytes, bytes]]:
@@ -86,6 +90,15 @@ class InferenceServicer:
         request = codec.parse(pb.ModelConfigRequest, data)
         served = self._served(request.name, request.version, trace)
         return pb.ModelConfigResponse(config=description.model_config(served)).SerializeToString()
+
+    def model_statistics(self, data: bytes, call: Call, trace: Trace) -> bytes:
+        request = codec.parse(pb.ModelStatisticsRequest, data)
+        if request.name:
+            served = [self._served(request.name, request.version, trace)]
+        else:
+            served = [status.served for status in self._registry.statuses() if status.served is not None]
+        found = ((one.name, str(one.version), self._statistics(one.name, str(one.version))) for one in served)
+        return description.model_statistics(found).SerializeToString()
 
     def repository_index(self, data: bytes, call: Call, trace: Trace) -> bytes:
         request = codec.parse(pb.RepositoryIndexRequest, data)
@@ -128,6 +141,7 @@ class InferenceServicer:
                 code, reason = grpc.StatusCode.INTERNAL, "bug"
                 context.set_details("internal error; the server's log has the details")
             context.set_code(code)
+            trace.timeline.ended = monotonic()
             self._observe(Outcome(name, code.name, trace.model, trace.version, reason, trace.timeline))
             return answer
 
@@ -167,5 +181,6 @@ METHODS: Mapping[str, Method] = {
     "ModelMetadata": InferenceServicer.model_metadata,
     "ModelInfer": InferenceServicer.model_infer,
     "ModelConfig": InferenceServicer.model_config,
+    "ModelStatistics": InferenceServicer.model_statistics,
     "RepositoryIndex": InferenceServicer.repository_index,
 }

@@ -35,6 +35,7 @@ def main(address: str, images_file: str, answers_file: str) -> None:
         "server": client.get_server_metadata(as_json=True)["name"],
         "metadata": client.get_model_metadata("digits", as_json=True),
         "config": client.get_model_config("digits", as_json=True)["config"],
+        "answered": client.get_inference_statistics("digits", as_json=True)["model_stats"][0]["inference_stats"]["success"]["count"],
         "index": client.get_model_repository_index(as_json=True)["models"],
     }
     try:

@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from service.admin import AdminOptions
 from service.engine.batcher import Batcher, BatchOptions
 from service.engine.session import DeviceOptions, Session
+from service.metrics import Metrics
 from service.repository.layout import ModelFile, find_models
 from service.repository.registry import Registry, Served
 from service.request import DATATYPES, Array, BatchRun, Outcome
@@ -127,7 +128,8 @@ class Gated:
         self.batches: SimpleQueue[BatchRun] = SimpleQueue()
         self.registry = Registry(find_models(repository), self._load)
         self.registry.load_all()
-        self.servicer = InferenceServicer(self.registry, self.outcomes.put)
+        self.metrics = Metrics()
+        self.servicer = InferenceServicer(self.registry, self.outcomes.put, self.metrics.statistics)
         self.transport = Transport("127.0.0.1", TransportOptions(grpc_port=0), self.servicer.handlers())
         self.transport.start()
         self.stub = Stub(self.transport.port)

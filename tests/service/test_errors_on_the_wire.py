@@ -13,6 +13,7 @@ import pytest
 from service import errors
 from service.engine.batcher import BatchOptions
 from service.errors import Kind, ServiceError
+from service.metrics import Metrics
 from service.repository.layout import find_models
 from service.repository.registry import Registry
 from service.request import Array
@@ -562,7 +563,7 @@ def loading(repository: Path) -> Iterator[tuple[InferenceServicer, Stub]]:
     def load(_: object) -> Any:
         raise AssertionError("nothing is loaded here")
 
-    servicer = InferenceServicer(Registry(find_models(repository), load), lambda _: None)
+    servicer = InferenceServicer(Registry(find_models(repository), load), lambda _: None, Metrics().statistics)
     transport = Transport("127.0.0.1", TransportOptions(grpc_port=0), servicer.handlers())
     transport.start()
     with Stub(transport.port) as stub:

@@ -38,7 +38,7 @@ def test_server_ready(stub: Stub) -> None:
 
 def test_server_metadata_announces_the_extensions_that_work_and_no_other(stub: Stub) -> None:
     assert pb.ServerMetadataResponse.FromString(stub.call("ServerMetadata", b"")) == pb.ServerMetadataResponse(
-        name="hornbeam", version=__version__, extensions=["model_configuration"]
+        name="hornbeam", version=__version__, extensions=["model_configuration", "statistics"]
     )
 
 

@@ -1,4 +1,4 @@
-"""The metrics: one row each in the tables below, and the exposition that Prometheus scrapes.
+"""The metrics: one row each in the tables below.
 
 A row says what a metric is called and how its value is read from what happened: a call (`Outcome`), an execution
 (`BatchRun`), or, when scraped, the state of a model. Nothing else in the server knows a metric's name.
@@ -6,20 +6,14 @@ A row says what a metric is called and how its value is read from what happened:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
-
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import GaugeMetricFamily
-from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.registry import Collector
 
 from service.repository.registry import ModelStatus, State
 from service.request import BatchRun, Outcome
 
-__all__ = ["METRICS", "Metric", "Metrics"]
+__all__ = ["BATCH_METRICS", "CALL_METRICS", "METRICS", "MODEL_METRICS", "Metric"]
 
 E = TypeVar("E")
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -86,12 +80,35 @@ CALL_METRICS: tuple[Metric[Outcome], ...] = (
         _between("queued", "started"),
         SECONDS,
     ),
+    Metric(
+        "hornbeam_output_seconds",
+        "histogram",
+        "From the end of a request's run to its encoded answer.",
+        MODEL,
+        _between("computed", "answered"),
+        SECONDS,
+    ),
+    Metric(
+        "hornbeam_rejection_seconds",
+        "counter",
+        "Time spent on calls that got no answer.",
+        (*MODEL, "reason"),
+        lambda outcome: outcome.timeline.ended - outcome.timeline.received if outcome.reason and outcome.timeline.ended else None,
+    ),
 )
 BATCH_METRICS: tuple[Metric[BatchRun], ...] = (
     Metric("hornbeam_executions", "counter", "Runs of the model.", MODEL, lambda _: 1),
     Metric("hornbeam_rows", "counter", "Rows computed.", MODEL, lambda run: run.rows),
     Metric("hornbeam_batch_rows", "histogram", "Rows in each run.", MODEL, lambda run: run.rows, ROWS),
     Metric("hornbeam_batch_requests", "histogram", "Requests in each run.", MODEL, lambda run: run.requests, ROWS),
+    Metric(
+        "hornbeam_batch_assembly_seconds",
+        "histogram",
+        "How long it took to put a batch together.",
+        MODEL,
+        lambda run: run.assembly_seconds,
+        SECONDS,
+    ),
     Metric("hornbeam_compute_seconds", "histogram", "How long each run took.", MODEL, lambda run: run.seconds, SECONDS),
 )
 MODEL_METRICS: tuple[Metric[ModelStatus], ...] = (
@@ -108,75 +125,3 @@ MODEL_METRICS: tuple[Metric[ModelStatus], ...] = (
     ),
 )
 METRICS: tuple[Metric[Any], ...] = (*CALL_METRICS, *BATCH_METRICS, *MODEL_METRICS)
-
-
-class Metrics:
-    """The metrics of one server."""
-
-    def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
-        self._calls = _Table(CALL_METRICS, self._registry)
-        self._batches = _Table(BATCH_METRICS, self._registry)
-
-    def record_call(self, outcome: Outcome) -> None:
-        """Counts a call that has ended."""
-        self._calls.record((outcome.model, outcome.version, outcome.method, outcome.code, outcome.reason), outcome)
-
-    def record_batch(self, run: BatchRun) -> None:
-        """Counts an execution."""
-        self._batches.record((run.model, run.version), run)
-
-    def watch(self, models: Callable[[], Iterable[ModelStatus]]) -> None:
-        """Reads the gauges of `models` at each scrape."""
-        self._registry.register(_ModelGauges(models))
-
-    def exposition(self, accept: str) -> tuple[bytes, str]:
-        """The metrics in the text format that `accept` asks for, and its content type."""
-        encode, content_type = choose_encoder(accept)
-        return encode(self._registry), content_type
-
-
-class _Table(Generic[E]):
-    """The counters and histograms of one kind of event. A child is looked up once for each set of labels: it costs."""
-
-    def __init__(self, metrics: Sequence[Metric[E]], registry: CollectorRegistry) -> None:
-        self._metrics = [(metric, _instrument(metric, registry)) for metric in metrics]
-        self._children: dict[tuple[Any, ...], list[Callable[[float], None] | None]] = {}
-
-    def record(self, key: tuple[Any, ...], event: E) -> None:
-        """Adds what every row reads from `event`; `key` is equal for events whose labels are."""
-        children = self._children.setdefault(key, [None] * len(self._metrics))
-        for index, (metric, instrument) in enumerate(self._metrics):
-            if (amount := metric.value(event)) is None:
-                continue
-            if (add := children[index]) is None:
-                add = children[index] = _child(metric, instrument, event)
-            add(amount)
-
-
-def _instrument(metric: Metric[Any], registry: CollectorRegistry) -> Counter | Histogram:
-    if metric.kind == "counter":
-        return Counter(metric.name, metric.help, metric.labels, registry=registry)
-    return Histogram(metric.name, metric.help, metric.labels, registry=registry, buckets=metric.buckets)
-
-
-def _child(metric: Metric[E], instrument: Counter | Histogram, event: E) -> Callable[[float], None]:
-    child = instrument.labels(*(getattr(event, label) for label in metric.labels))
-    return child.observe if isinstance(child, Histogram) else child.inc
-
-
-class _ModelGauges(Collector):
-    """The gauges, read from the models when Prometheus asks."""
-
-    def __init__(self, models: Callable[[], Iterable[ModelStatus]]) -> None:
-        self._models = models
-
-    def collect(self) -> Iterator[Family]:
-        statuses = list(self._models())
-        for metric in MODEL_METRICS:
-            family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
-            for status in statuses:
-                if (value := metric.value(status)) is not None:
-                    family.add_metric([getattr(status, label) for label in metric.labels], value)
-            yield family

@@ -1,0 +1,6 @@
+"""What the server tells of itself: the table of metrics, where they are counted, and how they are exposed."""
+
+from service.metrics.exposition import Metrics
+from service.metrics.table import METRICS, Metric
+
+__all__ = ["METRICS", "Metric", "Metrics"]
