@@ -76,7 +76,7 @@ class Server:
         self._admin.start()
         self.registry.load_all()
         self._transport.start()
-        self._transport.set_ready(True)
+        self._transport.set_ready(True, {status.model for status in self.registry.statuses()})
 
     def stop(self) -> None:
         """Not ready; no new calls; those in progress finish, or are refused when the grace is over; then all is freed."""

@@ -20,7 +20,7 @@ from service.rpc._pb import inference_pb2 as pb
 from service.rpc.servicer import METHODS, SERVICE
 from service.server import Server
 from tests.service.conftest import FREE_PORTS, PATIENCE, Stub, add2_request, arrays, raw, refusal, request
-from tests.service.models import save_repository
+from tests.service.models import MODELS, save_repository
 
 ROOT = Path(__file__).parents[2]
 Serving = health_pb2.HealthCheckResponse
@@ -215,10 +215,16 @@ def test_an_axis_of_no_elements_is_fine_where_the_model_has_no_batch(stub: Stub)
 # Health.
 
 
-@pytest.mark.parametrize("name", ["", SERVICE], ids=["of the server", "of the service"])
+@pytest.mark.parametrize("name", ["", SERVICE, "add2"], ids=["of the server", "of the service", "of a model"])
 def test_health_check(stub: Stub, name: str) -> None:
     checked = health_pb2_grpc.HealthStub(stub.channel).Check(health_pb2.HealthCheckRequest(service=name), timeout=PATIENCE)
     assert checked.status == Serving.SERVING
+
+
+def test_health_list_has_the_server_the_service_and_every_model(stub: Stub) -> None:
+    listed = health_pb2_grpc.HealthStub(stub.channel).List(health_pb2.HealthListRequest(), timeout=PATIENCE)
+    assert set(listed.statuses) == {"", SERVICE, *MODELS}
+    assert {state.status for state in listed.statuses.values()} == {Serving.SERVING}
 
 
 def test_health_check_of_what_is_not_there(stub: Stub) -> None:
@@ -227,7 +233,7 @@ def test_health_check_of_what_is_not_there(stub: Stub) -> None:
     assert found.code is grpc.StatusCode.NOT_FOUND
 
 
-@pytest.mark.parametrize("name", ["", SERVICE], ids=["of the server", "of the service"])
+@pytest.mark.parametrize("name", ["", SERVICE, "add2"], ids=["of the server", "of the service", "of a model"])
 def test_who_watches_health_is_told_that_the_server_stops_and_does_not_hold_it_up(tmp_path: Path, name: str) -> None:
     server = Server(save_repository(tmp_path, "add2"), FREE_PORTS)
     server.start()
@@ -268,8 +274,20 @@ def test_reflection_lists_the_services(stub: Stub) -> None:
     assert {service.name for service in answer.list_services_response.service} == {
         "inference.GRPCInferenceService",
         "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
     }
+
+
+def test_both_versions_of_reflection_answer_alike(stub: Stub) -> None:
+    asked = reflection_pb2.ServerReflectionRequest(file_by_filename="inference.proto")
+    v1 = stub.channel.stream_stream(
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        reflection_pb2.ServerReflectionRequest.SerializeToString,
+        reflection_pb2.ServerReflectionResponse.FromString,
+    )
+    (answer,) = v1(iter([asked]), timeout=PATIENCE)
+    assert answer == reflect(stub, asked)
 
 
 @pytest.mark.parametrize(
