@@ -10,6 +10,7 @@ from builder.graph import Array, Attribute
 from builder.input_spec import InputSpec
 from builder.layer import Layer
 from builder.layers.window import standardize_data_format, standardize_sizes
+from builder.ops.allowance import spend
 from builder.ops.nn.window import as_before, channels_first
 from builder.ops.symbolic import KerasTensor, converted, emit, emit_as, unsupported, value_of
 
@@ -120,6 +121,7 @@ def _lanczos(inputs: KerasTensor, factors: Sequence[int], data_format: str, radi
 
 def _weights(size: int, factor: int, radius: int) -> Array:
     """How much of each of `size` steps goes into each of `size * factor`, `(size * factor, size)`; a row sums to one."""
+    spend(size * factor, size)
     centers = (np.arange(size * factor) + 0.5) / factor - 0.5
     distance = np.abs(centers[:, None] - np.arange(size)[None, :])
     weights = np.where(distance < radius, np.sinc(distance) * np.sinc(distance / radius), 0)

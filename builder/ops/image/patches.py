@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from builder.errors import NetworkError
+from builder.ops.allowance import spend
 from builder.ops.image.layout import is_last
 from builder.ops.nn.convolution import conv
 from builder.ops.numpy.rearranging import cut
@@ -41,6 +42,7 @@ def extract_patches(
     if last and steps == window and padding == "valid" and not dilated and None not in sizes:
         patches: TensorLike = _tiles(batched, window)
     else:
+        spend(*(int(np.prod(window)) * channels,) * 2)
         kernel = np.eye(int(np.prod(window)) * channels, dtype=np.float32).reshape(*window, channels, -1)
         given = floating(batched)
         layout = "channels_last" if last else "channels_first"

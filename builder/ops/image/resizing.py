@@ -6,6 +6,7 @@ import numpy as np
 
 from builder.errors import NetworkError
 from builder.graph import Array
+from builder.ops.allowance import spend
 from builder.ops.axes import integers
 from builder.ops.image.layout import as_given, batched_first
 from builder.ops.numpy.arithmetic import clip
@@ -122,6 +123,7 @@ def _by_weights(images: TensorLike, size: tuple[int, int], interpolation: str, a
 
 def _weights(old: int, new: int, interpolation: str, antialias: bool) -> Array:
     """How much of each of `old` pixels is in each of `new` ones: `(new, old)`, every row summing to one."""
+    spend(new, old)
     scale = old / new
     centres = (np.arange(new) + 0.5) * scale - 0.5
     away = np.abs(centres[:, None] - np.arange(old)) / (max(scale, 1.0) if antialias else 1.0)

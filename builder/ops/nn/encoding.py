@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from builder.errors import NetworkError
+from builder.ops.allowance import spend
 from builder.ops.numpy.reduction import max
 from builder.ops.numpy.shaping import expand_dims
 from builder.ops.operation import operation
@@ -25,6 +26,7 @@ def one_hot(x: TensorLike, num_classes: int, axis: int = -1, dtype: Any = None, 
         raise NetworkError("Sparse tensors have no form in plain ONNX; leave `sparse` out")
     rank = len(shape_of(x)) + 1
     place = axis % rank
+    spend(num_classes)
     classes = np.arange(num_classes).reshape([-1 if one == place else 1 for one in range(rank)])
     numbers, wanted = promoted(x, classes.astype(dtype_of(x)) if dtype_of(x) != "bool" else classes)
     here = converted(emit("Equal", expand_dims(numbers, place), wanted), standardize_dtype(dtype))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from builder.errors import NetworkError
+from builder.ops.allowance import spend
 from builder.ops.axes import axes_of, integers, inverse
 from builder.ops.numpy.arithmetic import add, divide, maximum, multiply, sqrt, square, subtract
 from builder.ops.numpy.reduction import mean as mean_over
@@ -119,6 +120,7 @@ def _instances(x: TensorLike, groups: int, epsilon: float) -> KerasTensor:
     """`x`, its channels second and all sizes known, with each group normalized (ONNX InstanceNormalization)."""
     dtype, sizes = value_of(x).spec.dtype, [size for size in shape_of(x)[1:] if size is not None]
     rows = reshape(x, (0, groups, -1))
+    spend(groups)
     ones, zeros = np.ones(groups, dtype), np.zeros(groups, dtype)
     return reshape(emit("InstanceNormalization", rows, ones, zeros, epsilon=float(epsilon)), (0, *sizes))
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from builder.errors import NetworkError
 from builder.graph import Array, Attribute
+from builder.ops.allowance import spend
 from builder.ops.nn.window import as_before, channels_first, each, window_attributes
 from builder.ops.operation import operation
 from builder.ops.promotion import floating, is_floating
@@ -102,6 +103,7 @@ def _adaptive(op: str, inputs: TensorLike, output_size: int | Sequence[int], dat
 
 def _windows(size: int, steps: int) -> tuple[Array, Array]:
     """The positions in each window, `(steps, widest)`, the last again where there are fewer, and what each weighs in a mean."""
+    spend(steps, -(-size // steps) + 1)
     begins = [step * size // steps for step in range(steps)]
     ends = [-(-(step + 1) * size // steps) for step in range(steps)]
     widest = max(end - begin for begin, end in zip(begins, ends, strict=True))

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from builder.ops.allowance import spend
 from builder.ops.numpy.shaping import broadcast_to, expand_dims, reshape
 from builder.ops.operation import operation
 from builder.ops.promotion import WIDE, computed, dtype_of, is_floating, result_dtype
@@ -94,6 +95,7 @@ def arange(start: Size | float, stop: Size | float | None = None, step: Size | f
     first, last = (0, start) if stop is None else (start, stop)
     numbers = (first, last, 1 if step is None else step)
     if not any(isinstance(number, KerasTensor) for number in numbers):
+        spend(int(abs((numbers[1] - numbers[0]) / (numbers[2] or 1))))
         return emit("Identity", np.arange(*numbers).astype(dtype))  # type: ignore[arg-type]
     dims = dims_of((last,)) if (first, step) in ((0, None), (0, 1)) else (None,)  # type: ignore[arg-type]
     exact = dtype if dtype in ("int16", "int32", "int64", "float32") else "float32" if is_floating(dtype) else "int32"
@@ -112,6 +114,7 @@ def linspace(
     first, last = (converted(number, exact) for number in (start, stop))
     gaps = max(num - 1 if endpoint else num, 1)
     rank = max(len(shape_of(first)), len(shape_of(last)))
+    spend(num)
     weights = reshape(np.arange(num, dtype=np.float64).__truediv__(gaps).astype(exact), [-1] + [1] * rank)
     span = emit("Sub", last, first)
     series = emit("Add", emit("Mul", emit("Sub", converted(1, exact), weights), first), emit("Mul", weights, last))
@@ -151,6 +154,7 @@ def meshgrid(*x: TensorLike, indexing: str = "xy") -> list[KerasTensor]:
 @operation
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> KerasTensor:  # noqa: N803  Keras's names
     """Ones on the diagonal `k` of a matrix of `N` rows and `M` columns (a constant)."""
+    spend(N, N if M is None else M)
     return emit("Identity", np.eye(N, M, k).astype(standardize_dtype(dtype)))
 
 
@@ -163,6 +167,7 @@ def identity(n: int, dtype: Any = None) -> KerasTensor:
 @operation
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> KerasTensor:  # noqa: N803  Keras's names
     """Ones on and below the diagonal `k` of a matrix of `N` rows and `M` columns (a constant)."""
+    spend(N, N if M is None else M)
     return emit("Identity", np.tri(N, M, k).astype(standardize_dtype(dtype)))
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from builder.errors import NetworkError
+from builder.ops.allowance import spend
 from builder.ops.axes import integers
 from builder.ops.numpy.rearranging import cut
 from builder.ops.numpy.reduction import reduced
@@ -29,6 +30,7 @@ def cumprod(x: TensorLike, axis: int | None = None, dtype: object = None) -> Ker
     size, rank = shape_of(x)[axis], len(shape_of(x))
     if size is None:
         raise NetworkError(f"`cumprod` needs an axis of known size. Received: shape={shape_of(x)}, axis={axis}")
+    spend(size, size)
     triangle = np.tri(size, dtype=bool).T.reshape([size, size] + [1] * (rank - axis - 1))
     kind = dtype_of(x)
     wide = kind if "float" in kind or kind in ("int32", "int64") else "int32"

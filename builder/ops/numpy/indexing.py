@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from builder.errors import NetworkError
+from builder.ops.allowance import spend
 from builder.ops.axes import integers
 from builder.ops.numpy.reduction import sum
 from builder.ops.numpy.shaping import broadcast_to, concatenate, expand_dims, moveaxis, ravel, transpose
@@ -70,6 +71,7 @@ def diagonal(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> 
     rows, columns = moved.shape[:2]
     if rows is None or columns is None:
         raise NetworkError(f"`diagonal` needs axes of known size. Received: shape={shape_of(x)}, axis1={axis1}, axis2={axis2}")
+    spend(rows, columns)
     where = np.argwhere(np.eye(rows, columns, offset)).astype(np.int64)
     return moveaxis(emit("GatherND", moved, where), 0, rank - 2)
 
@@ -88,8 +90,9 @@ def diag(x: TensorLike, k: int = 0) -> KerasTensor:
     size = shape_of(x)[0]
     if size is None:
         raise NetworkError("`diag` needs a vector of known size")
-    where = np.argwhere(np.eye(size + abs(k), k=k))
     side = size + abs(k)
+    spend(side, side)
+    where = np.argwhere(np.eye(side, k=k))
     places = np.full((side, side), size)
     places[tuple(where.T)] = np.arange(size)
     return take(concatenate([x, converted([0], dtype_of(x))], 0), places)

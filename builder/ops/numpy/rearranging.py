@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from builder.errors import NetworkError
+from builder.ops.allowance import spend
 from builder.ops.axes import Axis, axes_of, integers
 from builder.ops.numpy.shaping import concatenate, expand_dims, ravel, reshape, swapaxes
 from builder.ops.operation import operation
@@ -56,6 +57,7 @@ def array_split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: i
         return split(x, indices_or_sections, axis)
     if size is None:
         raise NetworkError("`array_split` needs an axis of known size")
+    spend(indices_or_sections, PART)
     least, longer = divmod(size, indices_or_sections)
     return _parts(x, [least + (part < longer) for part in range(indices_or_sections)], axis % len(shape_of(x)))
 
@@ -101,6 +103,7 @@ def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None)
         beside = expand_dims(x, axis + 1)
         after = tile(beside, [counts[0] if place == axis + 1 else 1 for place in range(rank + 1)])
         return reshape(after, [*([0] * axis), -1, *(size_of(x, place) for place in range(axis + 1, rank))])
+    spend(sum(counts))
     picked = [index for index, count in enumerate(counts) for _ in range(count)]
     return emit("Gather", x, integers(picked), axis=axis)
 
@@ -183,7 +186,11 @@ def cut(x: TensorLike, axis: int, start: int, end: int) -> KerasTensor:
     return emit("Slice", x, integers((start,)), integers((end,)), integers((axis,)))
 
 
+PART = 100  # what a part of a split costs, in numbers
+
+
 def _equal_parts(x: TensorLike, sections: int, axis: int, size: int | None) -> list[KerasTensor]:
+    spend(sections, PART)
     if size is None:
         return emit_all("Split", x, outputs=sections, axis=axis, num_outputs=sections)
     if size % sections:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from builder.errors import NetworkError
+from builder.ops.allowance import spend
 from builder.ops.axes import Axis, axes_of, integers
 from builder.ops.numpy.indexing import take
 from builder.ops.numpy.shaping import expand_dims, ravel, reshape, transpose
@@ -106,6 +107,7 @@ def bincount(x: TensorLike, weights: TensorLike | None = None, minlength: int = 
         raise NetworkError("`bincount` needs `minlength`: how large the numbers are is not known before a network runs")
     if sparse:
         raise NetworkError("`bincount` gives no sparse tensors here")
+    spend(minlength)
     numbers = np.arange(minlength)
     given = converted(x, "int64")
     here = emit("Equal", expand_dims(given, -1), numbers)
