@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import inspect
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -19,7 +22,7 @@ from builder.initializers import Initializer
 from builder.ops.operation import Function, function_of_class
 from builder.proto import is_dtype
 
-__all__ = ["REGISTRY", "Configured", "class_of", "deserialize", "is_function", "plain", "register", "serialize"]
+__all__ = ["REGISTRY", "Configured", "class_of", "deserialize", "is_function", "plain", "register", "serialize", "sharing"]
 
 
 @runtime_checkable
@@ -41,6 +44,19 @@ def register(cls: type[Configured]) -> None:
     """Makes a class of this package's known by its name; private ones are bases, and a user's are not for files."""
     if cls.__module__.startswith("builder.") and not cls.__name__.startswith("_"):
         REGISTRY[cls.__name__] = cls
+
+
+_shared: ContextVar[dict[Any, Any] | None] = ContextVar("shared", default=None)
+
+
+@contextmanager
+def sharing() -> Iterator[None]:
+    """Inside, layers that were saved as one and the same, which a `shared_object_id` says, are made once."""
+    token = _shared.set({})
+    try:
+        yield
+    finally:
+        _shared.reset(token)
 
 
 def serialize(value: Any) -> Any:
@@ -87,6 +103,15 @@ def deserialize(config: Any) -> Any:
     cls = class_of(name, registered)
     if cls is None:
         raise UnsupportedError(f"layer '{arguments.get('name', '?')}' is a {name}, which is not known here")
+    shared, identity = _shared.get(), config.get("shared_object_id")
+    if shared is None or not isinstance(identity, int):
+        return _made(cls, name, arguments)
+    if (identity, cls) not in shared:
+        shared[identity, cls] = _made(cls, name, arguments)
+    return shared[identity, cls]
+
+
+def _made(cls: type[Any], name: str, arguments: dict[str, Any]) -> Any:
     try:
         return cls.from_config(dict(arguments))
     except HornbeamError:

@@ -58,15 +58,17 @@ class Rebuild:
             raise NetworkError(f"the config of model '{self.name}' must have 'layers', 'input_layers' and 'output_layers'")
         self.layers: dict[str, Operation] = {}
         self.pending: dict[str, list[Any]] = {}
+        self.made: dict[str, list[Call]] = {}  # a layer that is shared has calls of other networks too, and a config counts its own
         for item in saved:
             layer = deserialize(item)
             nodes = item.get("inbound_nodes") or []
             if not all(isinstance(node, dict) for node in nodes):
                 raise UnsupportedError(
-                    f"layer '{layer.name}' is connected in the form of Keras 2, which is not supported yet; save it with Keras 3"
+                    f"layer '{layer.name}' is connected in the form of Keras 2, which only its own files may have; load_model opens them"
                 )
             self.layers[item.get("name", layer.name)] = layer
             self.pending[item.get("name", layer.name)] = list(nodes)
+            self.made[item.get("name", layer.name)] = [call for call in layer.calls if not call.inputs]
 
     def ends(self) -> tuple[Any, Any]:
         """The inputs and outputs of the network, in their structures. Raises NetworkError when it does not connect."""
@@ -89,6 +91,7 @@ class Rebuild:
             except _NotYetError:
                 break
             self.layers[name](*args, **kwargs)
+            self.made[name].append(self.layers[name].calls[-1])
             made += 1
         del nodes[:made]
         return made > 0
@@ -123,12 +126,13 @@ class Rebuild:
     def _tensor(self, address: Any) -> KerasTensor:
         match address:
             case [str(name), int(index), int(output)] if name in self.layers:
-                layer = self.layers[name]
+                pass
             case _:
                 raise NetworkError(f"the config of model '{self.name}' refers to {address!r}, which is no output of its layers")
-        if not 0 <= index < len(layer.calls):
+        calls = self.made[name]
+        if not 0 <= index < len(calls):
             raise _NotYetError(name)
-        outputs = flatten(layer.calls[index].outputs)
+        outputs = flatten(calls[index].outputs)
         if not 0 <= output < len(outputs):
             raise NetworkError(f"the config of model '{self.name}' asks for output {output} of layer '{name}', which has {len(outputs)}")
         tensor: KerasTensor = outputs[output]

@@ -142,7 +142,8 @@ class Sequential(Model):
             )
         model = cls(name=config["name"], trainable=bool(config.get("trainable", True)))
         for layer in config["layers"]:
-            model.add(deserialize(layer))
+            model.add(deserialize(layer), rebuild=False)
+        model._rebuild()
         shape = config.get("build_input_shape")
         if model._functional is None and shape and model._stack:
             model.build(tuple(shape))
