@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from builder import ops
-from builder.custom import custom_object, registered_name
+from builder.custom import custom_object, register_keras_serializable, registered_name
 from builder.errors import NetworkError
 from builder.ops import (
     celu,
@@ -38,7 +38,7 @@ from builder.ops.operation import operation
 from builder.ops.promotion import floating
 from builder.ops.symbolic import KerasTensor, TensorLike, converted, emit
 
-__all__ = ["ACTIVATIONS", "Activation", "deserialize", "gelu", "get", "linear", "mish", "relu", "serialize"]
+__all__ = ["ACTIVATIONS", "Activation", "deserialize", "gelu", "get", "linear", "mish", "old_hard_sigmoid", "relu", "serialize"]
 
 Activation = Callable[..., Any]
 
@@ -76,6 +76,12 @@ def gelu(x: TensorLike, approximate: bool = False) -> KerasTensor:
 def mish(x: TensorLike) -> KerasTensor:
     """`x * tanh(softplus(x))` (ONNX Mish)."""
     return emit("Mish", floating(x))
+
+
+@register_keras_serializable("keras2", "hard_sigmoid")
+def old_hard_sigmoid(x: TensorLike) -> TensorLike:
+    """`0.2 * x + 0.5` between 0 and 1: what hard_sigmoid was in Keras 2. Keras 3 has no name for it."""
+    return ops.clip(ops.add(ops.multiply(x, 0.2), 0.5), 0.0, 1.0)
 
 
 ACTIVATIONS: dict[str, Activation] = {

@@ -19,6 +19,8 @@ from builder.proto import OPSET
 
 __all__ = ["main"]
 
+FILES = (".keras", ".h5", ".hdf5")
+
 
 class _Failure(click.ClickException):
     exit_code = 2
@@ -39,7 +41,8 @@ class _Command(click.Command):
 def main() -> None:
     """Networks built as in Keras, or saved by Keras, as ONNX files that are ready to serve.
 
-    SOURCE is a .keras file, or package.module:object where the object is a model or a function that returns one.
+    SOURCE is a .keras file or directory, a legacy .h5 file, or package.module:object where the object is a model or a function
+    that returns one.
     """
 
 
@@ -89,8 +92,8 @@ def plot(source: str, destination: str, **options: Any) -> None:
 def _model(source: str) -> Model:
     if ":" in source and not _is_there(source):
         return _from_python(*source.split(":", 1))
-    if not source.endswith(".keras") and not _is_there(source):
-        raise SourceError(f"SOURCE {source!r} is neither a .keras file nor package.module:object")
+    if not source.endswith(FILES) and not _is_there(source):
+        raise SourceError(f"SOURCE {source!r} is neither a file that Keras saved ({', '.join(FILES)}) nor package.module:object")
     return load_model(source)
 
 
@@ -128,7 +131,10 @@ def _place(error: Exception) -> str:
 
 
 def _default_name(source: str, model: Model) -> str:
-    return Path(source).name.removesuffix(".keras") if model.source else model.name
+    if not model.source:
+        return model.name
+    name = Path(source).resolve().name
+    return next((name.removesuffix(ending) for ending in FILES if name.endswith(ending)), name)
 
 
 def _description(model: Model) -> str:

@@ -1,11 +1,13 @@
-"""Files that Keras saved: the archive, its config, and its weights.
+"""Files that Keras saved, of every version: their config in one form, that of Keras 3, and their weights.
 
-A file may come from anyone. Nothing in it is imported, executed or unpacked to disk, and nothing takes more memory than
-the file itself.
+A file may come from anyone. Nothing in it is imported, executed or unpacked to disk, and nothing outside of it is read. Opening
+one takes memory for twice its size, its bytes and the arrays made of them, and besides that at most 512 MiB, whatever it claims:
+for its config (`json`), its calls (`extent`), and what functions make out of sizes alone (`ops.allowance`).
 """
 
 from builder.keras_file.archive import SavedModel, read
+from builder.keras_file.assignment import assign_weights, load_weights
 from builder.keras_file.classes import unknown_layers
-from builder.keras_file.weights import assign_weights
+from builder.keras_file.config import modern
 
-__all__ = ["SavedModel", "assign_weights", "read", "unknown_layers"]
+__all__ = ["SavedModel", "assign_weights", "load_weights", "modern", "read", "unknown_layers"]

@@ -1,88 +1,111 @@
-"""The archive: a zip file of a config, metadata, weights and vocabularies.
+"""What Keras saves a network as: a zip file or a directory of a config, metadata and weights, or one HDF5 file of all.
 
-Members are read whole into memory and may not be compressed, so that nothing is larger in memory than in the file.
+It is read whole into memory. Nothing is larger in memory than in the file, and nothing is unpacked to disk.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
+import stat
 import zipfile
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from builder.errors import ModelFileError
+from builder.keras_file.hdf5 import MAGIC, opened
+from builder.keras_file.json import parsed
+from builder.keras_file.zip import check_members
 
-__all__ = ["SavedModel", "read"]
+__all__ = ["SavedModel", "file_bytes", "read"]
 
-MEMBERS = 10_000  # more than any model has: a member a vocabulary, and three more
-CONFIG_BYTES = 64 * 2**20
-HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+CONFIG, METADATA, HDF5, NPZ = "config.json", "metadata.json", "model.weights.h5", "model.weights.npz"
 
 
 @dataclass(frozen=True, slots=True)
 class SavedModel:
-    """What a `.keras` archive holds, read but not yet believed: `weights` is an HDF5 file."""
+    """What a saved network holds, read but not yet believed.
+
+    `weights` is an HDF5 file in which they are found by path; with `is_legacy` one in which layers are found by name; and
+    without either, `arrays` is an .npz file.
+    """
 
     path: Path
     config: dict[str, Any]
-    weights: bytes
     keras_version: str | None
     sha256: str
+    weights: bytes = b""
+    arrays: bytes = b""
+    is_legacy: bool = False
 
 
 def read(path: Path) -> SavedModel:
-    """The parts of a `.keras` file. Raises ModelFileError when it is missing, damaged or made to do harm."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise ModelFileError(f"there is no file {path}") from None
-    except OSError as error:
-        raise ModelFileError(f"{path} cannot be read: {error.strerror}") from None
-    if data.startswith(HDF5_MAGIC):
-        raise ModelFileError(f"{path} is a legacy HDF5 model, which is not supported yet; open it in Keras and save it as .keras")
+    """The parts of a saved network. Raises ModelFileError when it is missing, damaged or made to do harm."""
+    if path.is_dir():
+        return _from_directory(path)
+    data = file_bytes(path)
+    sha256 = hashlib.sha256(data).hexdigest()
+    if data.startswith(MAGIC):
+        return _from_hdf5(path, data, sha256)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            _check_members(path, archive, len(data))
-            config = _json(path, archive, "config.json")
-            metadata = _json(path, archive, "metadata.json") if "metadata.json" in archive.namelist() else {}
-            weights = archive.read("model.weights.h5")
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+            check_members(archive, len(data))
+            members = {name: archive.read(name) for name in (CONFIG, METADATA, HDF5, NPZ) if name in archive.namelist()}
+    except ModelFileError as error:
+        raise ModelFileError(f"{path} cannot be opened: {error}") from None
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
         raise ModelFileError(f"{path} is not a .keras file, or is damaged: {error}") from None
-    version = metadata.get("keras_version")
-    return SavedModel(path, config, weights, version if isinstance(version, str) else None, hashlib.sha256(data).hexdigest())
+    return _from_members(path, members, sha256)
 
 
-def _check_members(path: Path, archive: zipfile.ZipFile, size: int) -> None:
-    members = archive.infolist()
-    if len(members) > MEMBERS:
-        raise ModelFileError(f"{path} has {len(members)} members; a .keras file has {MEMBERS} at most")
-    if repeated := [name for name, count in Counter(archive.namelist()).items() if count > 1]:
-        raise ModelFileError(f"{path} has two members called {repeated[0]!r}; it was not written by Keras")
-    for member in members:
-        if member.flag_bits & 1:
-            raise ModelFileError(f"{path}: member {member.filename!r} is encrypted")
-        if member.compress_type != zipfile.ZIP_STORED:
-            raise ModelFileError(
-                f"{path}: member {member.filename!r} is compressed, and Keras stores plain; save the model again with Keras"
-            )
-        if member.file_size > size:
-            raise ModelFileError(f"{path}: member {member.filename!r} claims {member.file_size} bytes in a file of {size}")
-    for needed in ("config.json", "model.weights.h5"):
-        if needed not in archive.namelist():
-            raise ModelFileError(f"{path} has no {needed}, so it is no complete .keras file")
-
-
-def _json(path: Path, archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
-    if archive.getinfo(name).file_size > CONFIG_BYTES:
-        raise ModelFileError(f"{path}: {name} is larger than {CONFIG_BYTES >> 20} MiB")
+def file_bytes(path: Path) -> bytes:
+    """A file's bytes. Raises ModelFileError when it cannot be read, or is no file: a pipe would never end."""
     try:
-        parsed = json.loads(archive.read(name))
-    except RecursionError:
-        raise ModelFileError(f"{path}: {name} is nested too deeply") from None
-    if not isinstance(parsed, dict):
-        raise ModelFileError(f"{path}: {name} does not hold an object")
-    return parsed
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ModelFileError(f"{path} is not a file")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ModelFileError(f"there is no file {path}") from None
+    except (OSError, ValueError) as error:
+        raise ModelFileError(f"{path} cannot be read: {getattr(error, 'strerror', error)}") from None
+
+
+def _from_directory(path: Path) -> SavedModel:
+    """A network that was saved with `zipped=False`. A member that is a link would lead out of the directory: refused."""
+    members: dict[str, bytes] = {}
+    digest = hashlib.sha256()
+    for name in (CONFIG, METADATA, HDF5, NPZ):
+        member = path / name
+        if member.is_symlink():
+            raise ModelFileError(f"{member} is a link, which Keras never writes")
+        if member.exists():
+            members[name] = file_bytes(member)
+            digest.update(f"{name}\0{len(members[name])}\0".encode() + members[name])
+    return _from_members(path, members, digest.hexdigest())
+
+
+def _from_members(path: Path, members: Mapping[str, bytes], sha256: str) -> SavedModel:
+    if CONFIG not in members:
+        raise ModelFileError(f"{path} has no {CONFIG}, so it is no complete .keras file")
+    if HDF5 not in members and NPZ not in members:
+        raise ModelFileError(f"{path} has no {HDF5}, so it is no complete .keras file")
+    config = parsed(members[CONFIG], f"{path}: {CONFIG}")
+    metadata = parsed(members[METADATA], f"{path}: {METADATA}") if METADATA in members else {}
+    version = metadata.get("keras_version")
+    version = version if isinstance(version, str) else None
+    return SavedModel(path, config, version, sha256, members.get(HDF5, b""), members.get(NPZ, b""))
+
+
+def _from_hdf5(path: Path, data: bytes, sha256: str) -> SavedModel:
+    """A whole network in one HDF5 file: its config is an attribute."""
+    with opened(data, str(path)) as file:
+        config, version = file.text("model_config"), file.text("keras_version")
+    if config is None:
+        raise ModelFileError(f"{path} holds weights and no network: build the network, and give the file to its `load_weights`")
+    if version is None or version.startswith("1"):
+        raise ModelFileError(
+            f"{path} was saved by Keras 1, whose weights are laid out otherwise; open it in Keras 2 up to 2.3 and save it again"
+        )
+    return SavedModel(path, parsed(config, f"{path}: model_config"), version, sha256, weights=data, is_legacy=True)

@@ -25,9 +25,16 @@ def unknown_layers(config: Mapping[str, Any]) -> list[str]:
         here = f"{path}/{name}" if path else name
         if problem := _unknown(saved):
             problems.append(f"'{here}' {problem}")
-        elif isinstance(inner, dict) and isinstance(inner.get("layers"), list):
-            stack.extend((here, layer) for layer in reversed(inner["layers"]))
+        elif isinstance(inner, dict):
+            stack.extend((here, layer) for layer in reversed(_inside(inner)))
     return problems
+
+
+def _inside(config: Mapping[str, Any]) -> list[Any]:
+    """The layers among the arguments of a layer: those of a network, the one in a wrapper, the cells of a recurrent layer."""
+    rows = [config[key] for key in ("layers", "cells") if isinstance(config.get(key), list)]
+    single = [config[key] for key in ("layer", "backward_layer", "cell") if isinstance(config.get(key), dict)]
+    return [*(layer for row in rows for layer in row), *single]
 
 
 def _unknown(saved: Mapping[str, Any]) -> str | None:
@@ -44,5 +51,6 @@ def _unknown(saved: Mapping[str, Any]) -> str | None:
     if not (module is None or str(module).split(".")[0] == "keras") or registered not in (None, name):
         return f"is a custom class ({registered or name}): give it as custom_objects={{{name!r}: ...}}, or register it before"
     if name not in REGISTRY:
-        return f"is a {name}, which is not supported yet"
+        own = f"; if it is a class of your own, give it as custom_objects={{{name!r}: ...}}" if module is None else ""
+        return f"is a {name}, which is not supported yet{own}"
     return None

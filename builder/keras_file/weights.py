@@ -1,74 +1,222 @@
-"""The weights of a network, found by the paths that Keras gives them."""
+"""Which arrays of a file are the weights of which layer.
+
+Keras has found weights in three ways. By *path* (`.keras`, `.weights.h5`): attribute by attribute, and in a list by class and
+count, as in `layers/dense_1/vars/0`. By *layer* (legacy `.h5`): a group for each layer of the model, by name or in order, with
+the weights inside of it in one row. And, in files of other tools (`.npz`, `.safetensors`), by the *name* of the array: the path
+above, or the names of the layers and of the weight, as in `encoder/dense/kernel`.
+"""
 
 from __future__ import annotations
 
-import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from builder.errors import ModelFileError, several
-from builder.graph import Array
-from builder.keras_file.archive import SavedModel
-from builder.keras_file.hdf5 import arrays
+from builder.errors import ModelFileError
+from builder.keras_file.hdf5 import Hdf5
+from builder.keras_file.stored import Found, Stored
 from builder.layer import Layer
 from builder.naming import snake_case
 from builder.ops.symbolic import Variable
 
-__all__ = ["assign_weights"]
+__all__ = ["by_layer", "by_name", "by_path", "group_shapes", "in_groups", "in_tables"]
 
 GROUPS = {"GroupQueryAttention": "grouped_query_attention"}  # where the class that Keras exports has another name inside
+OLD_NAMES = {"layers": ("_layer_checkpoint_dependencies", "_layers")}  # of Keras 2.12 to 3.0
+
+Find = Callable[["Owner"], Sequence[Stored]]
 
 
-def assign_weights(model: Layer, saved: SavedModel) -> None:
-    """Gives every weight of `model` its numbers. Raises ModelFileError, with nothing assigned, unless all of them fit."""
-    import h5py  # 0.1 s that a network built in Python does not need
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A layer with weights of its own: its path in a file, and the names of the layers that it is in, its own last."""
 
-    found: list[tuple[Variable, Array]] = []
-    problems: list[str] = []
-    try:
-        with h5py.File(io.BytesIO(saved.weights), "r") as file:
-            for path, layer in _weight_paths(model):
-                try:
-                    found.extend(arrays(file, f"{path}/vars", layer))
-                except ModelFileError as error:
-                    problems.append(f"layer '{layer.name}': {error}")
-    except (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError) as error:  # h5py's, for a damaged file
-        raise ModelFileError(f"the weights in {saved.path} cannot be read: {error}") from None
-    if problems:
-        raise ModelFileError(several(f"the weights in {saved.path} do not fit the network", problems))
-    for variable, array in found:
-        variable.assign(array)
+    path: str
+    names: tuple[str, ...]
+    layer: Layer
+
+    @property
+    def variables(self) -> list[Variable]:
+        return self.layer.own_variables
 
 
-def _weight_paths(model: Layer) -> Iterator[tuple[str, Layer]]:
+def by_path(model: Layer, find: Find, skipped: frozenset[int] = frozenset()) -> Found:
+    """The arrays that `find` has for each layer with weights; `skipped` are the identities of layers to leave out."""
+    found = Found()
+    for owner in _owners(model, skipped):
+        found.add(owner.layer.name, owner.variables, lambda owner=owner: find(owner))  # type: ignore[misc]
+    return found
+
+
+def in_groups(files: Sequence[Hdf5]) -> Find:
+    """Looks into groups of HDF5 files: datasets 0, 1, ... at `<path>/vars`, which may be spread over several files."""
+
+    def find(owner: Owner) -> list[Stored]:
+        parts: dict[str, Stored] = {}
+        groups = [group for file in files if (group := _old_or_new(file, f"{owner.path}/vars", required=len(files) == 1))]
+        for group in groups:
+            if not group.is_group:
+                raise ModelFileError(f"{group.path} is no group of arrays")
+            names = [str(index) for index in range(len(owner.variables)) if str(index) in group]
+            parts |= {name: group.follow(name).array() for name in names}
+        size = sum(len(group) for group in groups)
+        if size != len(owner.variables) or len(parts) != size:
+            raise ModelFileError(f"needs {len(owner.variables)} arrays at {owner.path}/vars, and the file has {size}")
+        return [parts[str(index)] for index in range(size)]
+
+    return find
+
+
+def in_tables(arrays: Mapping[str, Stored]) -> Find:
+    """Looks for the arrays by their names: `<path>/vars/0`, or the layers' names and the weight's."""
+
+    def find(owner: Owner) -> list[Stored]:
+        found = []
+        for index, variable in enumerate(owner.variables):
+            names = (f"{owner.path}/vars/{index}".strip("/"), "/".join((*owner.names, variable.name)))
+            known = [name for name in names if name in arrays]
+            if not known:
+                raise ModelFileError(f"the file has neither {names[0]!r} nor {names[1]!r}")
+            found.append(arrays[known[0]])
+        return found
+
+    return find
+
+
+def by_layer(layers: Sequence[Layer], group: Hdf5) -> Found:
+    """The arrays of a legacy file for each layer: of the groups that have any, the first is the first layer's and so on."""
+    found = Found()
+    _check_origin(layers, group)
+    own = [layer for layer in layers if layer.weights]
+    groups = _groups(group)
+    if len(own) != len(groups):
+        found.problems.append(f"the network has {len(own)} layers with weights, and the file has {len(groups)}: {', '.join(groups)}")
+        return found
+    for layer, stored in zip(own, groups.values(), strict=True):
+        _add(found, layer, stored)
+    return found
+
+
+def by_name(layers: Sequence[Layer], group: Hdf5, required: bool) -> Found:
+    """The arrays of a legacy file for each layer that has a group of its name; with `required`, all of both must have one."""
+    found = Found()
+    _check_origin(layers, group)
+    groups = _groups(group)
+    own = {layer.name: layer for layer in layers if layer.weights}
+    for name, layer in own.items():
+        if name in groups:
+            _add(found, layer, groups[name])
+        elif required:
+            found.problems.append(f"layer '{name}': the file has no weights for it")
+    if required:
+        found.problems += [f"the file has weights for a layer '{name}', which has none" for name in groups.keys() - own.keys()]
+    return found
+
+
+def group_shapes(group: Hdf5) -> dict[str, list[tuple[int, ...]]]:
+    """The shapes of the arrays of each layer in a legacy file."""
+    return {name: [stored().shape for stored in row] for name, row in _groups(group).items()}
+
+
+def _check_origin(layers: Sequence[Layer], group: Hdf5) -> None:
+    """Raises ModelFileError for weights that are laid out otherwise than any of ours."""
+    version = group.text("keras_version")
+    if version is None or version.startswith("1."):
+        raise ModelFileError("they are of Keras 1, which laid weights out otherwise; load them in Keras 2 up to 2.3 and save them again")
+    if group.text("backend") == "theano" and any("Conv" in type(layer).__name__ for layer in layers):
+        raise ModelFileError("they are of Theano, whose convolutions are mirrored; load them in Keras on TensorFlow and save them again")
+
+
+def _groups(group: Hdf5) -> dict[str, list[Callable[[], Stored]]]:
+    """The arrays of each layer's group, by the layer's name; groups without any are left out."""
+    found: dict[str, list[Callable[[], Stored]]] = {}
+    for name in [*group.names("layer_names"), "top_level_model_weights"]:
+        if name not in group and name == "top_level_model_weights":
+            continue
+        inner = group.follow(name)
+        if weights := inner.names("weight_names"):
+            found[name.replace("/", "_")] = [lambda inner=inner, weight=weight: inner.follow(weight).array() for weight in weights]  # type: ignore[misc]
+    return found
+
+
+def _add(found: Found, layer: Layer, row: Sequence[Callable[[], Stored]]) -> None:
+    variables = _in_legacy_order(layer)
+
+    def find() -> list[Stored]:
+        if len(row) != len(variables):
+            raise ModelFileError(f"needs {len(variables)} arrays, and the file has {len(row)}")
+        return [stored() for stored in row]
+
+    found.add(layer.name, variables, find)
+
+
+def _in_legacy_order(layer: Layer) -> list[Variable]:
+    """The weights in the order of a legacy file: all that training changes, in nested layers too, and then all others."""
+    return list({id(variable): variable for variable in [*_trained(layer), *_frozen(layer)]}.values())
+
+
+def _trained(layer: Layer) -> Iterator[Variable]:
+    if layer.trainable:
+        yield from (variable for variable in layer.own_variables if variable.trainable)
+        for inner in layer.sublayers():
+            yield from _trained(inner)
+
+
+def _frozen(layer: Layer) -> Iterator[Variable]:
+    yield from (variable for variable in layer.own_variables if not (layer.trainable and variable.trainable))
+    for inner in layer.sublayers():
+        if not layer.trainable:
+            yield from _trained(inner)
+        yield from _frozen(inner)
+
+
+def _old_or_new(file: Hdf5, path: str, required: bool) -> Hdf5 | None:
+    """What is at `path`, of which a part may have a name that older versions gave it."""
+    here = file
+    for name in path.strip("/").split("/"):
+        names = (name, f"_{name}", *OLD_NAMES.get(name, ()))
+        known = next((old for old in names if old in here), None)
+        if known is None and not required:
+            return None
+        here = here.follow(known or name)
+    return here
+
+
+def _owners(model: Layer, skipped: frozenset[int]) -> Iterator[Owner]:
     """Where Keras puts each layer's weights: attribute by attribute, and in a list by class and count, never by name.
 
     Private attributes come last; a layer that is met twice is where it was met first.
     """
-    visited: set[int] = set()
-    stack: list[tuple[str, Any]] = [("", model)]
+    visited = set(skipped)
+    stack: list[tuple[str, tuple[str, ...], Any]] = [("", (), model)]
     while stack:
-        path, item = stack.pop()
+        path, names, item = stack.pop()
         if isinstance(item, Layer):
             if id(item) in visited:
                 continue
             visited.add(id(item))
             if item.own_variables:
-                yield path, item
-            named = sorted(item.children(), key=lambda pair: (pair[0].startswith("_"), pair[0]))
-            below = [(f"{path}/{name}", child) for name, child in named]
+                yield Owner(path, names, item)
+            attributes = sorted(item.children(), key=lambda pair: (pair[0].startswith("_"), pair[0]))
+            below = [(f"{path}/{name}", child) for name, child in attributes]
         else:
-            items = item.values() if isinstance(item, dict) else item
-            below = _counted(path, [layer for layer in items if isinstance(layer, Layer)])
-        stack.extend(reversed(below))
+            below = _counted(path, list(item.values() if isinstance(item, dict) else item))
+        stack.extend((at, _named(names, child), child) for at, child in reversed(below))
 
 
-def _counted(path: str, layers: list[Layer]) -> list[tuple[str, Any]]:
+def _named(names: tuple[str, ...], child: Any) -> tuple[str, ...]:
+    return (*names, child.name) if isinstance(child, Layer) else names
+
+
+def _counted(path: str, items: list[Any]) -> list[tuple[str, Any]]:
+    """The layers of a list under their classes' names, counted, and since Keras 3.15 lists in it as containers."""
     counted: Counter[str] = Counter()
     below: list[tuple[str, Any]] = []
-    for layer in layers:
-        name = GROUPS.get(type(layer).__name__) or snake_case(type(layer).__name__)
-        below.append((f"{path}/{name}_{counted[name]}" if counted[name] else f"{path}/{name}", layer))
+    for item in items:
+        if not isinstance(item, Layer | list | tuple | dict):
+            continue
+        name = GROUPS.get(type(item).__name__) or snake_case(type(item).__name__) if isinstance(item, Layer) else "container"
+        below.append((f"{path}/{name}_{counted[name]}" if counted[name] else f"{path}/{name}", item))
         counted[name] += 1
     return below

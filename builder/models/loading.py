@@ -9,15 +9,18 @@ from builder.custom import custom_object_scope
 from builder.errors import HornbeamError, ModelFileError, UnsupportedError, several
 from builder.export import Source
 from builder.models.model import Model
-from builder.saving import deserialize
+from builder.ops.allowance import allowing
+from builder.saving import deserialize, sharing
 
 __all__ = ["load_model"]
+
+NUMBERS = 2**22  # that a file's layers may make out of sizes alone; those of Keras's own networks make some thousands
 
 
 def load_model(
     filepath: str | PathLike[str], custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
 ) -> Model:
-    """The model in a `.keras` file, with its weights.
+    """The model in a `.keras` file or directory, or in a legacy `.h5` file, of any version of Keras since 2.0, with its weights.
 
     `custom_objects` are classes and functions of the user's own by the names that the file has for them. Nothing in the
     file is imported or executed, whatever `safe_mode` says; the optimizer and losses are left where they are. Raises
@@ -33,18 +36,24 @@ def load_model(
 
 def _network(saved: keras_file.SavedModel) -> Model:
     """The model that a file describes, before its weights."""
-    if unknown := keras_file.unknown_layers(saved.config):
-        raise UnsupportedError(several(f"{saved.path} cannot be opened", unknown))
     try:
-        model = deserialize(saved.config)
-        if isinstance(model, Model) and not model.built:
-            model.build_from_config(saved.config.get("build_config") or {})
+        config, problems = keras_file.modern(saved)
+        if problems := [*problems, *keras_file.unknown_layers(config)]:
+            raise UnsupportedError(several(f"{saved.path} cannot be opened", problems))
+        with sharing(), allowing(NUMBERS):
+            model = deserialize(config)
+            if isinstance(model, Model) and not model.built:
+                model.build_from_config(config.get("build_config") or {})
+    except MemoryError:
+        raise ModelFileError(f"{saved.path} asks for more memory than there is") from None
     except RecursionError:
         raise ModelFileError(f"{saved.path}: its models are nested too deeply") from None
-    except UnsupportedError as error:
-        raise UnsupportedError(f"{saved.path} cannot be opened: {error}") from error
     except HornbeamError as error:
-        raise ModelFileError(f"{saved.path} cannot be opened: {error}") from error
+        kind = UnsupportedError if isinstance(error, UnsupportedError) else ModelFileError
+        text = str(error) if str(error).startswith(str(saved.path)) else f"{saved.path} cannot be opened: {error}"
+        raise kind(text) from error
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError) as error:
+        raise ModelFileError(f"{saved.path} has a config that does not fit: {type(error).__name__}: {error}") from error
     if not isinstance(model, Model):
         raise ModelFileError(f"{saved.path} holds a {type(model).__name__}, not a model")
     if not model.built:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from builder import keras_file
 from builder.errors import NetworkError, NotBuiltError, UnsupportedError
 from builder.execution import Executable
 from builder.export import Export, Source, export
@@ -126,6 +128,22 @@ class Model(Layer):
         starts = range(0, max(rows.pop(), 1), size)[:steps]
         batches = [self._run([array[start : start + size] for array in arrays]) for start in starts]
         return self.structured([np.concatenate(parts) for parts in zip(*batches, strict=True)])
+
+    def load_weights(
+        self, filepath: str | PathLike[str], skip_mismatch: bool = False, by_name: bool = False, objects_to_skip: Sequence[Any] = ()
+    ) -> None:
+        """Takes the numbers of all weights from a file: `.weights.h5`, `.weights.json` with the shards beside it, a legacy
+        `.h5` or what else Keras saved, or from `.npz` and `.safetensors`.
+
+        In the latter two an array is called by its path in a `.weights.h5`, as in `layers/dense/vars/0`, or by the names of
+        the layers that it is in and its own, as in `encoder/dense/kernel`. With `by_name` a legacy file is matched by the
+        names of layers, not by their order; layers that it does not have stay as they are. `objects_to_skip` are layers
+        to leave out. Raises ModelFileError, with nothing assigned, unless all that is wanted fits; with `skip_mismatch` what
+        does not fit stays as it is.
+        """
+        if not self.built:
+            raise NetworkError(f"model '{self.name}' has no weights yet: build it, or call it once, before it loads any")
+        keras_file.load_weights(self, Path(filepath), skip_mismatch=skip_mismatch, by_name=by_name, skipped=objects_to_skip)
 
     def summary(
         self,

@@ -136,7 +136,11 @@ MISTAKES = [
     pytest.param(["plain.txt", "out"], "is not a .keras file, or is damaged", id="a text of another name"),
     pytest.param(["lambda.keras", "out"], "is a Lambda layer", id="a Lambda layer"),
     pytest.param(["unknown.keras", "out"], "is a Novelty, which is not supported yet", id="an unknown layer"),
-    pytest.param(["nothing", "out"], "is neither a .keras file nor package.module:object", id="neither file nor module"),
+    pytest.param(
+        ["nothing", "out"],
+        "is neither a file that Keras saved (.keras, .h5, .hdf5) nor package.module:object",
+        id="neither file nor module",
+    ),
     pytest.param(["nowhere:model", "out"], "No module named 'nowhere'", id="a module that is not there"),
     pytest.param(["networks:absent", "out"], "has no attribute 'absent'", id="an object that is not there"),
     pytest.param(["networks:number", "out"], "is a int, not a model", id="a number"),

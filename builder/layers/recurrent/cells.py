@@ -28,6 +28,7 @@ _NATIVE: dict[Callable[..., Any], tuple[str, tuple[float, ...], tuple[float, ...
     activations.ACTIVATIONS["sigmoid"]: ("Sigmoid", (), ()),
     activations.ACTIVATIONS["relu"]: ("Relu", (), ()),
     activations.ACTIVATIONS["hard_sigmoid"]: ("HardSigmoid", (1 / 6,), (0.5,)),
+    activations.old_hard_sigmoid: ("HardSigmoid", (0.2,), (0.5,)),
     activations.ACTIVATIONS["softsign"]: ("Softsign", (), ()),
     activations.ACTIVATIONS["softplus"]: ("Softplus", (), ()),
     activations.ACTIVATIONS["elu"]: ("Elu", (1.0,), ()),
