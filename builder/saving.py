@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import inspect
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -19,7 +22,7 @@ from builder.initializers import Initializer
 from builder.ops.operation import Function, function_of_class
 from builder.proto import is_dtype
 
-__all__ = ["REGISTRY", "Configured", "class_of", "deserialize", "is_function", "plain", "register", "serialize"]
+__all__ = ["REGISTRY", "Configured", "class_of", "deserialize", "is_function", "plain", "register", "serialize", "sharing"]
 
 
 @runtime_checkable
@@ -30,11 +33,28 @@ class Configured(Protocol):
 
     def get_config(self) -> dict[str, Any]: ...
 
+    def get_build_config(self) -> dict[str, Any] | None: ...
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self: ...
 
 
 REGISTRY: dict[str, type[Any]] = {}
+
+# Inside `sharing`, the saved form of each layer by the layer's identity, and each layer by the number that a file has for it.
+_saved: ContextVar[dict[int, tuple[Any, dict[str, Any]]] | None] = ContextVar("saved", default=None)
+_opened: ContextVar[dict[int, Any] | None] = ContextVar("opened", default=None)
+
+
+@contextmanager
+def sharing() -> Iterator[None]:
+    """Inside, a layer that is met in several places, as in two nested models, is marked when saved, and one layer when opened."""
+    saved, opened = _saved.set({}), _opened.set({})
+    try:
+        yield
+    finally:
+        _saved.reset(saved)
+        _opened.reset(opened)
 
 
 def register(cls: type[Configured]) -> None:
@@ -59,13 +79,7 @@ def serialize(value: Any) -> Any:
         case types.EllipsisType():
             return {"class_name": "__ellipsis__", "config": {}}
         case Configured() if not isinstance(value, type):
-            cls = type(value)
-            return {
-                "module": _module(cls),
-                "class_name": cls.__name__,
-                "config": value.get_config(),
-                "registered_name": registered_name(cls),
-            }
+            return _saved_layer(value)
         case _ if callable(value) and not isinstance(value, type):
             return activations.serialize(value)
         case _:
@@ -84,6 +98,16 @@ def deserialize(config: Any) -> Any:
     arguments = config.get("config") if isinstance(config, dict) else None
     if not isinstance(name, str) or not isinstance(arguments, dict):
         raise NetworkError(f"Improper config format for a layer: expected 'class_name' and 'config', found {config!r:.200}")
+    shared, opened = config.get("shared_object_id"), _opened.get()
+    if opened is not None and isinstance(shared, int) and shared in opened:
+        return opened[shared]
+    layer = _made(name, registered, arguments)
+    if opened is not None and isinstance(shared, int):
+        opened[shared] = layer
+    return layer
+
+
+def _made(name: str, registered: Any, arguments: dict[str, Any]) -> Any:
     cls = class_of(name, registered)
     if cls is None:
         raise UnsupportedError(f"layer '{arguments.get('name', '?')}' is a {name}, which is not known here")
@@ -145,10 +169,32 @@ def _function(config: dict[str, Any]) -> Function:
     return Function(function, arguments.get("name"), **fixed)
 
 
-def _module(cls: type) -> str:
-    """Where Keras has the class."""
+def _saved_layer(layer: Configured) -> dict[str, Any]:
+    cls = type(layer)
+    module, public = _module(cls)
+    saved = {
+        "module": module,
+        "class_name": cls.__name__,
+        "config": layer.get_config(),
+        "registered_name": None if public else registered_name(cls) or cls.__name__,
+    }
+    if (built := layer.get_build_config()) is not None:
+        saved["build_config"] = built
+    if (seen := _saved.get()) is None:
+        return saved
+    if id(layer) in seen:
+        _, first = seen[id(layer)]
+        number = first.setdefault("shared_object_id", 1 + sum("shared_object_id" in other for _, other in seen.values()))
+        saved["shared_object_id"] = number
+    else:
+        seen[id(layer)] = layer, saved
+    return saved
+
+
+def _module(cls: type) -> tuple[str | None, bool]:
+    """Where Keras has the class, and whether that is a public name; None for a class of a script."""
     if not cls.__module__.startswith("builder."):
-        return cls.__module__
+        return None if cls.__module__ == "__main__" else cls.__module__, False
     if cls.__name__ == "Functional":
-        return "keras.src.models.functional"  # Keras has no public name for it
-    return "keras.layers" if ".layers" in cls.__module__ else "keras"
+        return "keras.src.models.functional", False
+    return "keras.layers" if ".layers" in cls.__module__ else "keras", True

@@ -8,6 +8,7 @@ import numpy as np
 
 from builder.errors import NetworkError, UnsupportedError
 from builder.layer import Layer
+from builder.layers import InputLayer
 from builder.models.network import Network, history_of
 from builder.ops.operation import Function
 from builder.ops.symbolic import Call, KerasTensor, Operation
@@ -57,6 +58,7 @@ class Rebuild:
         if not isinstance(saved, list) or not {"input_layers", "output_layers"} <= config.keys():
             raise NetworkError(f"the config of model '{self.name}' must have 'layers', 'input_layers' and 'output_layers'")
         self.layers: dict[str, Operation] = {}
+        self.made: dict[str, int] = {}  # the calls that a layer had before: one that is shared with another model
         self.pending: dict[str, list[Any]] = {}
         for item in saved:
             layer = deserialize(item)
@@ -66,6 +68,7 @@ class Rebuild:
                     f"layer '{layer.name}' is connected in the form of Keras 2, which is not supported yet; save it with Keras 3"
                 )
             self.layers[item.get("name", layer.name)] = layer
+            self.made[item.get("name", layer.name)] = 0 if isinstance(layer, InputLayer) else len(layer.calls)
             self.pending[item.get("name", layer.name)] = list(nodes)
 
     def ends(self) -> tuple[Any, Any]:
@@ -125,10 +128,12 @@ class Rebuild:
             case [str(name), int(index), int(output)] if name in self.layers:
                 layer = self.layers[name]
             case _:
-                raise NetworkError(f"the config of model '{self.name}' refers to {address!r}, which is no output of its layers")
-        if not 0 <= index < len(layer.calls):
+                raise NetworkError(
+                    f"the config of model '{self.name}' refers to {address!r}, which is no output of its layers. Missing node: {_named(address)}"
+                )
+        if not 0 <= index < len(layer.calls) - self.made[name]:
             raise _NotYetError(name)
-        outputs = flatten(layer.calls[index].outputs)
+        outputs = flatten(layer.calls[self.made[name] + index].outputs)
         if not 0 <= output < len(outputs):
             raise NetworkError(f"the config of model '{self.name}' asks for output {output} of layer '{name}', which has {len(outputs)}")
         tensor: KerasTensor = outputs[output]
@@ -142,16 +147,22 @@ class _NotYetError(NetworkError):
         super().__init__(f"layer '{name}' is not called as often as the config refers to")
 
 
+def _named(address: Any) -> Any:
+    return address[0] if isinstance(address, list | tuple) and address else address
+
+
 def _operation_config(operation: Operation, index: _CallIndex) -> dict[str, Any]:
     calls = [call for call in index.calls_of(operation) if call.inputs]
     if isinstance(operation, Layer):
         nodes = [_call_config(call.args, call.kwargs, index) for call in calls]
-        return {**serialize(operation), "name": operation.name, "inbound_nodes": nodes}
+        saved: dict[str, Any] = serialize(operation)
+        saved.update(name=operation.name, inbound_nodes=nodes)  # and no copy: it may be marked as shared later
+        return saved
     assert isinstance(operation, Function)
     split = [operation.arguments(call) for call in calls]
     fixed = {"name": operation.name, **{key: serialize(value) for key, value in split[0][1].items()}}
-    saved = {"module": operation.module, "class_name": operation.class_name, "config": fixed, "registered_name": operation.class_name}
-    return {**saved, "name": operation.name, "inbound_nodes": [_call_config(args, {}, index) for args, _ in split]}
+    function = {"module": operation.module, "class_name": operation.class_name, "config": fixed, "registered_name": operation.class_name}
+    return {**function, "name": operation.name, "inbound_nodes": [_call_config(args, {}, index) for args, _ in split]}
 
 
 def _call_config(args: Any, kwargs: Any, index: _CallIndex) -> dict[str, Any]:
