@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
-from collections.abc import Iterator
-from typing import Any
 
 from builder.errors import ModelFileError, several
 from builder.graph import Array
 from builder.keras_file.archive import SavedModel
 from builder.keras_file.hdf5 import arrays
+from builder.keras_file.paths import layers_by_path
 from builder.layer import Layer
-from builder.naming import snake_case
 from builder.ops.symbolic import Variable
 
 __all__ = ["assign_weights"]
-
-GROUPS = {"GroupQueryAttention": "grouped_query_attention"}  # where the class that Keras exports has another name inside
-
 
 def assign_weights(model: Layer, saved: SavedModel) -> None:
     """Gives every weight of `model` its numbers. Raises ModelFileError, with nothing assigned, unless all of them fit."""
@@ -28,7 +22,9 @@ def assign_weights(model: Layer, saved: SavedModel) -> None:
     problems: list[str] = []
     try:
         with h5py.File(io.BytesIO(saved.weights), "r") as file:
-            for path, layer in _weight_paths(model):
+            for path, _, layer in layers_by_path(model):
+                if not layer.own_variables:
+                    continue
                 try:
                     found.extend(arrays(file, f"{path}/vars", layer))
                 except ModelFileError as error:
@@ -39,36 +35,3 @@ def assign_weights(model: Layer, saved: SavedModel) -> None:
         raise ModelFileError(several(f"the weights in {saved.path} do not fit the network", problems))
     for variable, array in found:
         variable.assign(array)
-
-
-def _weight_paths(model: Layer) -> Iterator[tuple[str, Layer]]:
-    """Where Keras puts each layer's weights: attribute by attribute, and in a list by class and count, never by name.
-
-    Private attributes come last; a layer that is met twice is where it was met first.
-    """
-    visited: set[int] = set()
-    stack: list[tuple[str, Any]] = [("", model)]
-    while stack:
-        path, item = stack.pop()
-        if isinstance(item, Layer):
-            if id(item) in visited:
-                continue
-            visited.add(id(item))
-            if item.own_variables:
-                yield path, item
-            named = sorted(item.children(), key=lambda pair: (pair[0].startswith("_"), pair[0]))
-            below = [(f"{path}/{name}", child) for name, child in named]
-        else:
-            items = item.values() if isinstance(item, dict) else item
-            below = _counted(path, [layer for layer in items if isinstance(layer, Layer)])
-        stack.extend(reversed(below))
-
-
-def _counted(path: str, layers: list[Layer]) -> list[tuple[str, Any]]:
-    counted: Counter[str] = Counter()
-    below: list[tuple[str, Any]] = []
-    for layer in layers:
-        name = GROUPS.get(type(layer).__name__) or snake_case(type(layer).__name__)
-        below.append((f"{path}/{name}_{counted[name]}" if counted[name] else f"{path}/{name}", layer))
-        counted[name] += 1
-    return below

@@ -9,7 +9,7 @@ from builder.custom import custom_object_scope
 from builder.errors import HornbeamError, ModelFileError, UnsupportedError, several
 from builder.export import Source
 from builder.models.model import Model
-from builder.saving import deserialize
+from builder.saving import deserialize, sharing
 
 __all__ = ["load_model"]
 
@@ -36,7 +36,8 @@ def _network(saved: keras_file.SavedModel) -> Model:
     if unknown := keras_file.unknown_layers(saved.config):
         raise UnsupportedError(several(f"{saved.path} cannot be opened", unknown))
     try:
-        model = deserialize(saved.config)
+        with sharing():
+            model = deserialize(saved.config)
         if isinstance(model, Model) and not model.built:
             model.build_from_config(saved.config.get("build_config") or {})
     except RecursionError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from inspect import signature
 from math import prod
 from os import PathLike
@@ -17,7 +19,9 @@ from builder.errors import NetworkError, NotBuiltError, UnsupportedError
 from builder.execution import Executable
 from builder.export import Export, Source, export
 from builder.graph import Array, Graph
+from builder.keras_file import saved_config
 from builder.layer import Layer
+from builder.models.saving import save_model, save_weights
 from builder.models.signature import Signature
 from builder.ops.symbolic import KerasTensor, Operation, symbolic_leaves
 from builder.saving import REGISTRY
@@ -210,6 +214,25 @@ class Model(Layer):
         graph = self.graph()
         source = self.source or Source.built(self.name, graph)
         return export(graph, filepath, name=name or self.name, version=version, source=source)
+
+    def save(
+        self,
+        filepath: str | PathLike[str],
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        date: datetime | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Writes the model for Keras, and for `load_model`; see `save_model`."""
+        save_model(self, filepath, overwrite, zipped, date, **kwargs)
+
+    def save_weights(self, filepath: str | PathLike[str], overwrite: bool = True, max_shard_size: float | None = None) -> None:
+        """Writes the weights alone; see `builder.models.saving`."""
+        save_weights(self, filepath, overwrite, max_shard_size)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The model without its weights, as JSON for `model_from_json`; the keywords are those of `json.dumps`."""
+        return json.dumps(saved_config(self), **kwargs)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Takes what training would need, and has no effect but a warning."""
