@@ -30,7 +30,7 @@ from builder.ops.symbolic import Call, KerasTensor, Shape, Variable, computing_i
 from builder.proto import standardize_dtype
 from builder.saving import register, serialize
 from builder.shapes import as_shapes, placeholders
-from builder.structure import flatten, pack
+from builder.structure import flatten, map_structure, pack
 
 __all__ = ["Layer"]
 
@@ -74,6 +74,7 @@ class Layer:
         self.given_input_shape = given_input_shape(kwargs)
         self._variables: list[Variable] = []
         self._built_for: dict[str, Any] = {}
+        self.latest_shape: Any = None  # of what the latest call gave, for a layer that is inside of another one's call
         self._executables: dict[Any, tuple[Executable, Any]] = {}
         known = (*type(self).training_only, "activity_regularizer")
         self._training_only = {key: kwargs.pop(key) for key in known if key in kwargs}
@@ -320,6 +321,7 @@ class Layer:
                     self.build(**build_shapes(self.build, self.call, args, kwargs))
                     self.built = True  # where there is none to build too
                 outputs = self.call(*args, **with_masks(self.call, args, kwargs))
+                self.latest_shape = map_structure(lambda leaf: getattr(leaf, "shape", None), outputs)
                 if self.supports_masking or symbolic_leaves(masks):
                     pass_masks_on(outputs, self.compute_mask(first, masks))
                 return outputs

@@ -33,7 +33,7 @@ def unknown_layers(config: Mapping[str, Any]) -> list[str]:
 def _unknown(saved: Mapping[str, Any]) -> str | None:
     """Why a saved object is not one of this package's classes; None when it is one."""
     name, module, registered = saved.get("class_name"), saved.get("module"), saved.get("registered_name")
-    if name == "Lambda":
+    if name == "Lambda" and not _is_named(saved.get("config")):
         return "is a Lambda layer: its Python code comes with the file and is never run; replace it by layers, in Keras, and save again"
     if not isinstance(name, str):
         return "names no class"
@@ -46,3 +46,9 @@ def _unknown(saved: Mapping[str, Any]) -> str | None:
     if name not in REGISTRY:
         return f"is a {name}, which is not supported yet"
     return None
+
+
+def _is_named(config: Any) -> bool:
+    """Whether a Lambda layer's function goes by a name, and its code does not come with the file."""
+    function = config.get("function") if isinstance(config, dict) else None
+    return isinstance(function, str) or (isinstance(function, dict) and function.get("class_name") == "function")

@@ -1,5 +1,6 @@
 """Opening what Keras saved."""
 
+import json
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from builder.export import Source
 from builder.models.model import Model
 from builder.saving import deserialize, sharing
 
-__all__ = ["load_model"]
+__all__ = ["load_model", "model_from_json"]
 
 
 def load_model(
@@ -31,25 +32,46 @@ def load_model(
     return model
 
 
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The model that `to_json` describes, without its weights.
+
+    Raises ModelFileError when the text is no JSON of a model, UnsupportedError naming every layer that is not known.
+    """
+    try:
+        config = json.loads(json_string)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ModelFileError(f"this is no JSON of a model: {error}") from None
+    if not isinstance(config, dict):
+        raise ModelFileError(f"this is no JSON of a model: it holds a {type(config).__name__}")
+    with custom_object_scope(custom_objects):
+        return _described(config, "the JSON")
+
+
 def _network(saved: keras_file.SavedModel) -> Model:
     """The model that a file describes, before its weights."""
-    if unknown := keras_file.unknown_layers(saved.config):
-        raise UnsupportedError(several(f"{saved.path} cannot be opened", unknown))
-    try:
-        with sharing():
-            model = deserialize(saved.config)
-        if isinstance(model, Model) and not model.built:
-            model.build_from_config(saved.config.get("build_config") or {})
-    except RecursionError:
-        raise ModelFileError(f"{saved.path}: its models are nested too deeply") from None
-    except UnsupportedError as error:
-        raise UnsupportedError(f"{saved.path} cannot be opened: {error}") from error
-    except HornbeamError as error:
-        raise ModelFileError(f"{saved.path} cannot be opened: {error}") from error
-    if not isinstance(model, Model):
-        raise ModelFileError(f"{saved.path} holds a {type(model).__name__}, not a model")
+    model = _described(saved.config, str(saved.path))
     if not model.built:
         raise ModelFileError(
             f"{saved.path}: model '{model.name}' was saved before the shape of its input was known; call it once and save again"
         )
+    return model
+
+
+def _described(config: dict[str, Any], where: str) -> Model:
+    """The model of a config that is from `where`, built if the config says for what."""
+    if unknown := keras_file.unknown_layers(config):
+        raise UnsupportedError(several(f"{where} cannot be opened", unknown))
+    try:
+        with sharing():
+            model = deserialize(config)
+        if isinstance(model, Model) and not model.built and isinstance(built := config.get("build_config"), dict):
+            model.build_from_config(built)
+    except RecursionError:
+        raise ModelFileError(f"{where}: its models are nested too deeply") from None
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{where} cannot be opened: {error}") from error
+    except (HornbeamError, TypeError, ValueError, LookupError, AttributeError) as error:
+        raise ModelFileError(f"{where} cannot be opened: {error}") from error
+    if not isinstance(model, Model):
+        raise ModelFileError(f"{where} holds a {type(model).__name__}, not a model")
     return model

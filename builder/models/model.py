@@ -322,10 +322,12 @@ def _one_or_all(items: list[Any]) -> Any:
 
 def _shape_text(operation: Operation) -> str:
     """The shape of the latest call's output, as Keras shows it; ? for a layer that was never called."""
-    if not operation.calls:
-        return str(operation.output_shape) if isinstance(operation, Model) and operation.built else "?"
-    shapes = map_structure(lambda tensor: str(tensor.shape), operation.calls[-1].outputs)
-    return str(flatten(shapes)[0]) if len(flatten(shapes)) == 1 else str(shapes).replace("'", "")
+    if operation.calls:
+        shapes = map_structure(lambda tensor: str(tensor.shape), operation.calls[-1].outputs)
+        return str(flatten(shapes)[0]) if len(flatten(shapes)) == 1 else str(shapes).replace("'", "")
+    if isinstance(operation, Model) and operation.built:
+        return str(operation.output_shape)
+    return str(operation.latest_shape or "?") if isinstance(operation, Layer) else "?"
 
 
 def _merged(inputs: Any) -> Any:

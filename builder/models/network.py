@@ -5,7 +5,7 @@ paths of the weights in a file count along it.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,14 +58,23 @@ def history_of(tensor: KerasTensor) -> History:
     return tensor.history
 
 
+def _call(operation: Operation, *args: Any, **kwargs: Any) -> Any:
+    return operation(*args, **kwargs)
+
+
 def calls_between(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> list[Call]:
     """The calls that compute `outputs` from `inputs`, wherever in a network those are; each after those that it needs."""
     given = set(map(id, inputs))
     return _post_order([tensor for tensor in outputs if id(tensor) not in given], given)
 
 
-def replay(calls: Iterable[Call], values: dict[int, Any], training: bool | None = None) -> dict[int, Any]:
-    """`values` and the outputs of the calls, made again on them: both go by the identity of the tensor that they stand for."""
+def replay(
+    calls: Iterable[Call], values: dict[int, Any], training: bool | None = None, through: Callable[..., Any] = _call
+) -> dict[int, Any]:
+    """`values` and the outputs of the calls, made again on them: both go by the identity of the tensor that they stand for.
+
+    `through(operation, *args, **kwargs)` is what makes a call.
+    """
     for call in calls:
         if not call.inputs:
             values.update((id(tensor), values.get(id(tensor), tensor)) for tensor in flatten(call.outputs))
@@ -73,7 +82,7 @@ def replay(calls: Iterable[Call], values: dict[int, Any], training: bool | None 
         args, kwargs = map_structure(lambda leaf: values.get(id(leaf), leaf), (call.args, call.kwargs))
         if training is not None and isinstance(call.operation, Layer):
             kwargs = {"training": training, **kwargs}
-        outputs = call.operation(*args, **kwargs)
+        outputs = through(call.operation, *args, **kwargs)
         values.update(zip(map(id, flatten(call.outputs)), flatten(outputs), strict=True))
     return values
 
