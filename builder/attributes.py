@@ -58,7 +58,7 @@ def properties(item: Any) -> Iterator[tuple[str, Any]]:
         for name in (name for name, member in vars(cls).items() if isinstance(member, property)):
             try:
                 yield name, getattr(item, name)
-            except Exception:  # noqa: S112, BLE001  it may be of a time when there is more, and is anyone's code
+            except Exception:
                 continue
 
 

@@ -67,7 +67,9 @@ def check_inputs(specs: Any, inputs: Any, layer: str) -> None:
         if spec is None or (tensor is None and spec.optional):
             continue
         if not hasattr(tensor, "shape"):
-            raise NetworkError(f"Inputs to a layer should be tensors. Got '{tensor}' (of type {type(tensor)}) as input for layer '{layer}'.")
+            raise NetworkError(
+                f"Inputs to a layer should be tensors. Got '{tensor}' (of type {type(tensor)}) as input for layer '{layer}'."
+            )
         if (problem := spec.problem(tuple(tensor.shape), str(tensor.dtype))) is not None:
             name = spec.name or getattr(tensor, "name", None)
             raise NetworkError(f"Input {index} with name '{name}' of layer '{layer}' is incompatible with the layer: {problem}")

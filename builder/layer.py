@@ -26,7 +26,7 @@ from builder.naming import auto_name
 from builder.ops.operation import bare, record
 from builder.ops.placeholder import graph_input, placeholder
 from builder.ops.promotion import is_floating
-from builder.ops.symbolic import Call, KerasTensor, Shape, Variable, computing_in, symbolic_leaves
+from builder.ops.symbolic import Call, Variable, computing_in, symbolic_leaves
 from builder.proto import standardize_dtype
 from builder.saving import register, serialize
 from builder.shapes import as_shapes, placeholders

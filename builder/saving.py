@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol, Self, runtime_checkable
@@ -16,13 +16,44 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 
 from builder import activations, initializers
-from builder.custom import custom_object, registered_name
+from builder.custom import (
+    CustomObjectScope,
+    custom_object,
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+    registered_name,
+)
 from builder.errors import HornbeamError, NetworkError, UnsupportedError
 from builder.initializers import Initializer
 from builder.ops.operation import Function, function_of_class
 from builder.proto import is_dtype
 
-__all__ = ["REGISTRY", "Configured", "class_of", "deserialize", "is_function", "plain", "register", "serialize", "sharing"]
+__all__ = [
+    "REGISTRY",
+    "Configured",
+    "CustomObjectScope",
+    "class_of",
+    "custom_object_scope",
+    "deserialize",
+    "deserialize_keras_object",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "is_function",
+    "plain",
+    "register",
+    "register_keras_serializable",
+    "serialize",
+    "serialize_keras_object",
+    "sharing",
+]
+
+# Keras's own room of this name also opens and saves whole models: see the head of the package, which puts those here.
+load_model: Callable[..., Any]
+save_model: Callable[..., None]
 
 
 @runtime_checkable
@@ -119,6 +150,20 @@ def _made(name: str, registered: Any, arguments: dict[str, Any]) -> Any:
         raise NetworkError(f"layer '{arguments.get('name', '?')}' ({name}) has a config that does not fit: {error}") from error
 
 
+def serialize_keras_object(obj: Any) -> Any:
+    """A layer, initializer or function, or a structure of them, as plain data."""
+    return serialize(obj)
+
+
+def deserialize_keras_object(config: Any, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True) -> Any:
+    """What `serialize_keras_object`, or Keras's, made plain data of; plain data itself stays.
+
+    Nothing in it is imported or executed, whatever `safe_mode` says. Raises UnsupportedError for a class that is not known.
+    """
+    with custom_object_scope(custom_objects):
+        return _revived(config)
+
+
 def class_of(name: str, registered: Any = None) -> type[Any] | None:
     """The class that a config means: one that the user gave, or else one of this package; None when it is neither."""
     given = custom_object(name, registered)
@@ -152,6 +197,24 @@ def plain(value: Any) -> Any:
             return {key: plain(item) for key, item in value.items()}
         case list():
             return [plain(item) for item in value]
+        case _:
+            return value
+
+
+def _revived(value: Any) -> Any:
+    match value:
+        case {"class_name": "function", "config": str()}:
+            return activations.get(value)
+        case {"class_name": str(), "module": "keras.initializers"}:
+            return initializers.get(value)
+        case {"class_name": str(name), "config": dict()} if not name.startswith("__"):
+            return deserialize(value)
+        case {"class_name": str()}:
+            return plain(value)
+        case dict():
+            return {key: _revived(item) for key, item in value.items()}
+        case list() | tuple():
+            return type(value)(_revived(item) for item in value)
         case _:
             return value
 

@@ -14,6 +14,7 @@ from builder.ops.symbolic import Variable
 
 __all__ = ["assign_weights"]
 
+
 def assign_weights(model: Layer, saved: SavedModel) -> None:
     """Gives every weight of `model` its numbers. Raises ModelFileError, with nothing assigned, unless all of them fit."""
     import h5py  # 0.1 s that a network built in Python does not need

@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -131,7 +131,12 @@ def _store(group: h5py.Group, name: str, array: Array) -> None:
 
 def _shards(groups: Sequence[_Group], limit: float) -> list[list[_Group]]:
     """The weights in their order, as many to a shard as it holds; those of one layer may be in several."""
-    if large := [f"{group.name}: {variable.name} has {_size(variable)} bytes" for group in groups for variable in group.weights.values() if _size(variable) > limit]:
+    if large := [
+        f"{group.name}: {variable.name} has {_size(variable)} bytes"
+        for group in groups
+        for variable in group.weights.values()
+        if _size(variable) > limit
+    ]:
         raise NetworkError(f"a weight is larger than max_shard_size, which is {limit:.0f} bytes: {'; '.join(large)}")
     shards: list[list[_Group]] = [[]]
     used = 0

@@ -128,9 +128,9 @@ class Rebuild:
             case [str(name), int(index), int(output)] if name in self.layers:
                 layer = self.layers[name]
             case _:
-                raise NetworkError(
-                    f"the config of model '{self.name}' refers to {address!r}, which is no output of its layers. Missing node: {_named(address)}"
-                )
+                missing = address[0] if isinstance(address, list | tuple) and address else address
+                refers = f"refers to {address!r}, which is no output of its layers"
+                raise NetworkError(f"the config of model '{self.name}' {refers}. Missing node: {missing}")
         if not 0 <= index < len(layer.calls) - self.made[name]:
             raise _NotYetError(name)
         outputs = flatten(layer.calls[self.made[name] + index].outputs)
@@ -145,10 +145,6 @@ class _NotYetError(NetworkError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"layer '{name}' is not called as often as the config refers to")
-
-
-def _named(address: Any) -> Any:
-    return address[0] if isinstance(address, list | tuple) and address else address
 
 
 def _operation_config(operation: Operation, index: _CallIndex) -> dict[str, Any]:

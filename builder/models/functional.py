@@ -15,7 +15,7 @@ from builder.input_spec import InputSpec, check_inputs
 from builder.layer import Layer
 from builder.layers import InputLayer
 from builder.models.configuration import Rebuild, network_config
-from builder.models.ends import check_ends, check_shapes, in_order, with_own_inputs
+from builder.models.ends import Inputs, check_ends, with_own_inputs
 from builder.models.model import Model
 from builder.models.network import Network, history_of, replay
 from builder.ops.placeholder import graph_input
@@ -69,14 +69,13 @@ class Functional(Model):
         """The layers, and the functions of `ops` between them."""
         return self.network.operations
 
-    @property
-    def layers(self) -> list[Layer]:
+    def own_layers(self) -> list[Layer]:
         return [operation for operation in self.operations if isinstance(operation, Layer)]
 
     @property
     def input_names(self) -> list[str]:
         """The names of the inputs: those of their `Input`."""
-        return [_producer(tensor).name for tensor in self.inputs]
+        return Inputs(self.name, self._inputs_struct).names
 
     @property
     def output_names(self) -> list[str]:
@@ -121,8 +120,9 @@ class Functional(Model):
         return packed[0] if isinstance(packed, list | tuple) and len(packed) == 1 else packed
 
     def standardize(self, inputs: Any) -> list[Any]:
-        flat = flatten(in_order(self, inputs))
-        check_shapes(self, flat)
+        own = Inputs(self.name, self._inputs_struct)
+        flat = flatten(own.in_order(inputs))
+        own.check(flat)
         if self._manual_input_spec is not None:
             check_inputs(self._manual_input_spec, flat, self.name)
         return [_with_rank(value, tensor) for value, tensor in zip(flat, self.inputs, strict=True)]

@@ -87,11 +87,18 @@ class Model(Layer):
     @property
     def layers(self) -> list[Layer]:
         """The layers in order."""
-        return list(self.sublayers())
+        return self.own_layers()
 
     @layers.setter
     def layers(self, _: Any) -> None:
-        raise AttributeError("`Model.layers` attribute is reserved and should not be used. Please use another name.")
+        raise AttributeError(
+            "`Model.layers` attribute is reserved and should not be used. Please use another name, or in a Sequential model: "
+            "Use `add()` and `pop()` to change the layers."
+        )
+
+    def own_layers(self) -> list[Layer]:
+        """What `layers` is: those in the attributes, or where the model is a graph or a stack those of it."""
+        return list(self.sublayers())
 
     def children(self) -> list[tuple[str, Any]]:
         named = [*super().children(), ("layers", self.layers)]  # which is an attribute like the others, in its place

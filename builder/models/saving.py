@@ -6,14 +6,11 @@ import warnings
 from datetime import datetime
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from builder.errors import ExportError, NetworkError
-from builder.keras_file import saved_config, write_archive, write_directory, write_shards, write_weights
+from builder.keras_file import write_archive, write_directory, write_shards, write_weights
 from builder.layer import Layer
-
-if TYPE_CHECKING:
-    from builder.models.model import Model
 
 __all__ = ["save_model", "save_weights"]
 
@@ -21,7 +18,7 @@ GIB = 2**30
 
 
 def save_model(
-    model: Model,
+    model: Layer,
     filepath: str | PathLike[str],
     overwrite: bool = True,
     zipped: bool | None = None,
@@ -50,15 +47,13 @@ def save_model(
     _check_free(path, overwrite)
     if not model.built:
         warnings.warn(
-            f"model '{model.name}' is saved before it was built, and so without weights: build it with the shape of its input, or call it once",
+            f"model '{model.name}' is saved before it was built, and so without weights: build it with the shape of its input first",
             stacklevel=3,
         )
     (write_archive if ends else write_directory)(model, path, date)
 
 
-def save_weights(
-    model: Model, filepath: str | PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
-) -> None:
+def save_weights(model: Layer, filepath: str | PathLike[str], overwrite: bool = True, max_shard_size: float | None = None) -> None:
     """Writes the weights to a `.weights.h5` file, or with `max_shard_size`, in GiB, to several and a `.weights.json` that names them.
 
     Raises NetworkError for a path with another ending and for a model that is not built.

@@ -73,7 +73,7 @@ class Sequential(Model):
         return layer
 
     def build(self, input_shape: Any = None, **shapes: Any) -> None:
-        """Makes the weights for inputs of `input_shape`, which counts the batch; a list or dict of shapes where the first layer takes such."""
+        """Makes the weights for inputs of `input_shape`, batch and all; a list or dict of shapes where the first layer takes such."""
         if not self._stack:
             raise NetworkError(f"Sequential model {self.name} cannot be built because it has no layers. Call `model.add(layer)`.")
         shape = self._input.batch_shape if input_shape is None and self._input is not None else input_shape
@@ -89,15 +89,8 @@ class Sequential(Model):
             )
         self._connect()
 
-    @property
-    def layers(self) -> list[Layer]:
+    def own_layers(self) -> list[Layer]:
         return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
-
-    @layers.setter
-    def layers(self, _: Any) -> None:
-        raise AttributeError(
-            "`Sequential.layers` attribute is reserved and should not be used. Use `add()` and `pop()` to change the layers in this model."
-        )
 
     @property
     def inputs(self) -> list[KerasTensor]:
@@ -239,7 +232,9 @@ def _check_arity(layer: Layer) -> None:
     required = [p.name for p in taken if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
     kind = f"layer '{layer.name}' ({type(layer).__name__})"
     if not taken:
-        raise NetworkError(f"Layers added to a Sequential model should have a single positional argument; {kind} has no positional arguments.")
+        raise NetworkError(
+            f"Layers added to a Sequential model should have a single positional argument; {kind} has no positional arguments."
+        )
     if len(required) > 1:
         raise NetworkError(
             f"Layers added to a Sequential model can only have a single required positional argument, the input tensor; {kind} has "

@@ -152,9 +152,7 @@ def test_a_missing_name_is_named() -> None:
         Model([a, b], layers.Add()([a, b]))({"a": ONES})
 
 
-@pytest.mark.parametrize(
-    "given", [{"a": ONES}, {"a": ONES, "c": ONES}, {"a": ONES, "b": ONES}], ids=lambda given: ", ".join(given)
-)
+@pytest.mark.parametrize("given", [{"a": ONES}, {"a": ONES, "c": ONES}, {"a": ONES, "b": ONES}], ids=lambda given: ", ".join(given))
 def test_a_model_of_named_inputs_wants_its_names(given: dict[str, Any]) -> None:
     a, b = Input((4,), name="a"), Input((4,), name="b")
     model = Model({"a": a, "b": b}, layers.Add()([a, b]))
@@ -457,7 +455,11 @@ def twice_a_name() -> Any:
         pytest.param(lambda: Model(Input((4,)), []), "`outputs` argument cannot be empty", id="no outputs"),
         pytest.param(lambda: Model(ONES, Input((4,))), "All `inputs` values must be KerasTensors", id="an array as input"),
         pytest.param(lambda: Model(Input((4,)), "y"), "All `outputs` values must be KerasTensors", id="a text as output"),
-        pytest.param(disconnected, "Graph disconnected: Output with path `` is not connected to `inputs`: it needs input 'b'", id="an input forgotten"),
+        pytest.param(
+            disconnected,
+            "Graph disconnected: Output with path `` is not connected to `inputs`: it needs input 'b'",
+            id="an input forgotten",
+        ),
         pytest.param(twice_a_name, 'The name "a" is used 2 times in the model', id="a name twice"),
         pytest.param(lambda: Model(), "takes `inputs` and `outputs`", id="nothing at all"),
         pytest.param(lambda: layers.Dense(2)("text"), "called without a tensor", id="a layer on a text"),
