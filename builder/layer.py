@@ -16,7 +16,7 @@ import numpy as np
 
 from builder import initializers
 from builder.attributes import accepted, attributes, given_input_shape, held, named_arguments, properties
-from builder.call_arguments import build_shapes, cast_floats, known_keywords, masks_in, pass_masks_on, with_masks
+from builder.call_arguments import build_shapes, cast_floats, check_positional, known_keywords, masks_in, pass_masks_on, with_masks
 from builder.dtype_policy import DTypePolicy
 from builder.errors import NetworkError
 from builder.execution import Executable
@@ -86,6 +86,8 @@ class Layer:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The outputs for symbolic tensors, or for arrays. Raises NetworkError when they do not fit the layer."""
         tensors = symbolic_leaves((args, kwargs))
+        if tensors and not current_scope():
+            check_positional(args)
         if not tensors and not current_scope():
             return self._compute(args, kwargs)
         outputs = self._trace(bare(args), bare(kwargs))
@@ -342,8 +344,8 @@ class Layer:
         arrays = [array for array in given if array is not None]
         if not arrays:
             raise NetworkError(f"layer '{self.name}' was called without a tensor: pass arrays, or symbolic tensors from Input()")
-        others = [leaf for leaf, array in zip(flatten((args, kwargs)), given, strict=True) if array is None]
-        key = (tuple((array.ndim, array.shape[1:], array.dtype.name) for array in arrays), repr((sorted(kwargs), others)))
+        others = [repr(leaf) if array is None else "an array" for leaf, array in zip(flatten((args, kwargs)), given, strict=True)]
+        key = (tuple((array.ndim, array.shape[1:], array.dtype.name) for array in arrays), repr(pack((args, kwargs), others)))
         if key not in self._executables:
             inputs = [
                 placeholder(f"input_{index}", (None, *array.shape[1:])[: array.ndim], array.dtype.name)

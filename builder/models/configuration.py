@@ -115,7 +115,7 @@ class Rebuild:
         if isinstance(value, list | tuple) and len(value) == 3 and isinstance(value[0], str):
             return self._end(value)
         if isinstance(value, list | tuple):
-            return [self._resolve_all(item) for item in value]
+            return type(value)(self._resolve_all(item) for item in value)
         raise NetworkError(f"the config of model '{self.name}' names an input or output as {value!r}, not as [layer, call, output]")
 
     def _end(self, address: Any) -> KerasTensor:

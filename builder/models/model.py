@@ -9,7 +9,7 @@ from datetime import datetime
 from inspect import signature
 from math import prod
 from os import PathLike
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -40,6 +40,7 @@ class Model(Layer):
     """
 
     source: Source | None = None  # the file that it was loaded from
+    is_built_by_a_call: ClassVar[bool] = False  # also where it has a `build` of its own
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and _are_ends(args, kwargs):
@@ -263,7 +264,7 @@ class Model(Layer):
     def _built_by(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What a call gives, after which a model with no `build` of its own is built."""
         before = self.built
-        self.built = before or type(self).build is Model.build
+        self.built = before or self.is_built_by_a_call or type(self).build is Model.build
         try:
             return super()._trace(args, kwargs)
         except BaseException:

@@ -28,6 +28,7 @@ class Sequential(Model):
     A first layer that takes a list or dict of tensors, as merging layers do, gets what the model is called on.
     """
 
+    is_built_by_a_call: ClassVar[bool] = True
     untracked: ClassVar[tuple[str, ...]] = ("_arguments", "_stack", "_functional")
 
     def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
@@ -172,6 +173,7 @@ class Sequential(Model):
         self.built = False
         self._functional = None
         self._signature = self._traced = None
+        self._built_for = {}
 
     def _rebuild(self) -> None:
         """Builds where the shape of the input is known: from an Input, or from a model that comes first."""
@@ -212,8 +214,7 @@ class Sequential(Model):
             ) from error
 
     def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if args:
-            self._build_for(args[0])
+        self._build_for(args[0] if args else next(iter(kwargs.values())))
         return super()._trace(args, kwargs)
 
     def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
