@@ -26,7 +26,7 @@ from builder.custom import (
     register_keras_serializable,
     registered_name,
 )
-from builder.errors import HornbeamError, NetworkError, UnsupportedError
+from builder.errors import HornbeamError, NetworkError, UnknownClassError, UnsupportedError
 from builder.initializers import Initializer
 from builder.ops.operation import Function, function_of_class
 from builder.proto import is_dtype
@@ -141,7 +141,10 @@ def deserialize(config: Any) -> Any:
 def _made(name: str, registered: Any, arguments: dict[str, Any]) -> Any:
     cls = class_of(name, registered)
     if cls is None:
-        raise UnsupportedError(f"layer '{arguments.get('name', '?')}' is a {name}, which is not known here")
+        raise UnknownClassError(
+            f"Could not locate class '{name}'. Make sure custom classes are registered with register_keras_serializable, or given as "
+            f"custom_objects={{{name!r}: ...}}. It is the class of '{arguments.get('name', '?')}'."
+        )
     try:
         return cls.from_config(dict(arguments))
     except HornbeamError:

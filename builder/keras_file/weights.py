@@ -27,7 +27,7 @@ def assign_weights(model: Layer, saved: SavedModel) -> None:
                 if not layer.own_variables:
                     continue
                 try:
-                    found.extend(arrays(file, f"{path}/vars", layer))
+                    found.extend(arrays(file, f"/{path}/vars", layer))
                 except ModelFileError as error:
                     problems.append(f"layer '{layer.name}': {error}")
     except (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError) as error:  # h5py's, for a damaged file

@@ -371,7 +371,6 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "matrix products": lambda x, y: x @ y[:, :, None],
     "signs": lambda x, y: -x + abs(y) + round(x),
     "comparisons": lambda x, y: (x < y) & (x <= 1) | (y > x) ^ ~(x >= y) | (x != y),
-    "reflected comparisons": lambda x, y: (0 < x) & (1 >= y),
     "slices": lambda x, y: x[:, 1:] + y[..., :-1] + x[:, None, 0] + y[:, 1][:, None],
 }
 
@@ -428,7 +427,7 @@ def test_a_dtype_policy_puts_no_cast_before_a_layer() -> None:
     builder.config.set_dtype_policy("mixed_float16")
     try:
         x = Input((10,), name="input")
-        model = Model(x, layers.Dense(5)(x))
+        model = Functional(x, layers.Dense(5)(x))
         assert [type(operation) for operation in model.operations] == [layers.InputLayer, layers.Dense]
         assert model.outputs[0].dtype == "float16"
     finally:
@@ -552,9 +551,8 @@ def bad(k: Any, call: Callable[..., Any]) -> Any:
     ],
 )
 def test_a_layer_of_a_stack_takes_one_tensor(call: Callable[..., Any], words: str) -> None:
-    with pytest.raises(NetworkError, match=rf"layer 'bad' \(Bad\).*|.*{words}") as caught:
+    with pytest.raises(NetworkError, match=words) as caught:
         Sequential([bad(builder, call)]).build((None, 2))
-    assert words in str(caught.value)
     assert "'bad'" in str(caught.value)
 
 
@@ -616,4 +614,4 @@ def test_arguments_that_are_no_tensors_are_given_by_name() -> None:
 def test_ops_on_layers_outputs_keep_their_place_in_the_order() -> None:
     x = Input((4,), name="x")
     y = ops.relu(layers.Dense(3, name="dense")(x))
-    assert [operation.class_name for operation in Model(x, y).operations] == ["InputLayer", "Dense", "Relu"]
+    assert [operation.class_name for operation in Functional(x, y).operations] == ["InputLayer", "Dense", "Relu"]
