@@ -3,7 +3,21 @@
 `import builder as keras` is the idea: names that Keras has are Keras's.
 """
 
-from builder import activations, backend, config, errors, initializers, layers, mixed_precision, models, ops, saving, utils
+from builder import (
+    activations,
+    backend,
+    config,
+    constraints,
+    errors,
+    initializers,
+    layers,
+    mixed_precision,
+    models,
+    ops,
+    regularizers,
+    saving,
+    utils,
+)
 from builder.custom import custom_object_scope, register_keras_serializable
 from builder.dtype_policy import DTypePolicy
 from builder.initializers import Initializer
@@ -30,6 +44,7 @@ __all__ = [
     "activations",
     "backend",
     "config",
+    "constraints",
     "custom_object_scope",
     "errors",
     "initializers",
@@ -40,6 +55,7 @@ __all__ = [
     "ops",
     "plot_model",
     "register_keras_serializable",
+    "regularizers",
     "save_model",
     "saving",
     "utils",

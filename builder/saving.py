@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 
 from builder import activations, initializers
+from builder.constraints import Constraint
 from builder.custom import (
     CustomObjectScope,
     custom_object,
@@ -30,6 +31,7 @@ from builder.errors import HornbeamError, NetworkError, UnknownClassError, Unsup
 from builder.initializers import Initializer
 from builder.ops.operation import Function, function_of_class
 from builder.proto import is_dtype
+from builder.regularizers import Regularizer
 
 __all__ = [
     "REGISTRY",
@@ -99,6 +101,8 @@ def serialize(value: Any) -> Any:
     match value:
         case Initializer():
             return initializers.serialize(value)
+        case Regularizer() | Constraint():
+            return _inert(value)
         case dict():
             return {key: serialize(item) for key, item in value.items()}
         case list() | tuple():
@@ -233,6 +237,11 @@ def _function(config: dict[str, Any]) -> Function:
     if unknown := fixed.keys() - inspect.signature(function).parameters.keys():
         raise NetworkError(f"keras.ops' {name} has arguments that are not known here: {sorted(unknown)}")
     return Function(function, arguments.get("name"), **fixed)
+
+
+def _inert(item: Regularizer | Constraint) -> dict[str, Any]:
+    module = "keras.regularizers" if isinstance(item, Regularizer) else "keras.constraints"
+    return {"module": module, "class_name": type(item).__name__, "config": item.get_config(), "registered_name": None}
 
 
 def _saved_layer(layer: Configured) -> dict[str, Any]:

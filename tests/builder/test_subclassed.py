@@ -393,6 +393,19 @@ def test_the_image_format_is_that_of_layers_that_are_given_none() -> None:
         builder.config.set_image_data_format("channels")
 
 
+@pytest.mark.parametrize("room", ["regularizers", "constraints"])
+def test_what_training_would_heed_goes_to_keras_in_the_config(room: str, tmp_path: Path) -> None:
+    ours, theirs = getattr(builder, room), getattr(keras, room)
+    for name in (name for name in ours.__all__ if name not in ("Regularizer", "Constraint")):
+        layer = builder.layers.Dense(2, **{f"kernel_{room[:-1]}": getattr(ours, name)()})
+        model = builder.Sequential([builder.Input((4,)), layer])
+        model.save(tmp_path / "model.keras")
+        found = getattr(keras.saving.load_model(tmp_path / "model.keras").layers[0], f"kernel_{room[:-1]}")
+        assert type(found) is getattr(theirs, name)
+        assert found.get_config() == getattr(theirs, name)().get_config()
+        assert builder.load_model(tmp_path / "model.keras").to_json() == model.to_json()
+
+
 def test_a_seed_makes_the_same_weights_again() -> None:
     def weights(seed: int) -> Any:
         builder.utils.set_random_seed(seed)
