@@ -81,7 +81,10 @@ _opened: ContextVar[dict[int, Any] | None] = ContextVar("opened", default=None)
 
 @contextmanager
 def sharing() -> Iterator[None]:
-    """Inside, a layer that is met in several places, as in two nested models, is marked when saved, and one layer when opened."""
+    """Inside, a layer that is met in several places, as in two nested models, is marked when saved, and one layer when opened.
+
+    And what a layer was built for is saved with it.
+    """
     saved, opened = _saved.set({}), _opened.set({})
     try:
         yield
@@ -253,10 +256,10 @@ def _saved_layer(layer: Configured) -> dict[str, Any]:
         "config": layer.get_config(),
         "registered_name": None if public else registered_name(cls) or cls.__name__,
     }
+    if (seen := _saved.get()) is None:
+        return saved  # a config alone is of a layer that is not built
     if (built := layer.get_build_config()) is not None:
         saved["build_config"] = built
-    if (seen := _saved.get()) is None:
-        return saved
     if id(layer) in seen:
         _, first = seen[id(layer)]
         number = first.setdefault("shared_object_id", 1 + sum("shared_object_id" in other for _, other in seen.values()))
