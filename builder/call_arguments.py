@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from builder.errors import NetworkError
 from builder.ops.promotion import is_floating
 from builder.ops.symbolic import KerasTensor, converted, masks_of, symbolic_leaves
 from builder.structure import flatten, map_structure
 
-__all__ = ["build_shapes", "cast_floats", "known_keywords", "masks_in", "pass_masks_on", "with_masks"]
+__all__ = ["build_shapes", "cast_floats", "check_positional", "known_keywords", "masks_in", "pass_masks_on", "with_masks"]
 
 
 def build_shapes(build: Callable[..., Any], call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -42,6 +43,16 @@ def cast_floats(structure: Any, dtype: str) -> Any:
         return after
 
     return map_structure(cast, structure) if is_floating(dtype) else structure
+
+
+def check_positional(args: tuple[Any, ...]) -> None:
+    """Raises NetworkError, in Keras's words, for a number or text where a tensor belongs."""
+    for leaf in flatten(args):
+        if isinstance(leaf, bool | int | float | str):
+            raise NetworkError(
+                "Only input tensors may be passed as positional arguments. The following argument value should be passed as a keyword "
+                f"argument: {leaf} (of type {type(leaf).__name__})"
+            )
 
 
 def known_keywords(call: Callable[..., Any], kwargs: dict[str, Any]) -> dict[str, Any]:

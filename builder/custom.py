@@ -13,7 +13,16 @@ from typing import Any, TypeVar
 
 from builder.errors import NetworkError
 
-__all__ = ["custom_object", "custom_object_scope", "register_keras_serializable", "registered_name"]
+__all__ = [
+    "CustomObjectScope",
+    "custom_object",
+    "custom_object_scope",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "register_keras_serializable",
+    "registered_name",
+]
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -44,6 +53,24 @@ def custom_object_scope(objects: Mapping[str, Any] | None) -> Iterator[None]:
         yield
     finally:
         _scope.reset(token)
+
+
+CustomObjectScope = custom_object_scope
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """The classes and functions that files may name for the whole process; what is put into it may be named from then on."""
+    return _registered
+
+
+def get_registered_name(item: Any) -> str:
+    """The name under which a class or function was registered, or else its own."""
+    return registered_name(item) or str(item.__name__)
+
+
+def get_registered_object(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """What is registered under a name, or in `custom_objects`; None for nothing."""
+    return (custom_objects or {}).get(name, _registered.get(name))
 
 
 def custom_object(name: Any, registered: Any = None) -> Any:

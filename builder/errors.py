@@ -3,8 +3,9 @@
     HornbeamError
     ├── NetworkError        (ValueError)      the network is put together wrongly
     │   └── NotBuiltError   (AttributeError)  asked for what exists only after building
-    ├── SymbolicError       (TypeError)       a symbolic tensor was used as if it held numbers
+    ├── SymbolicError       (TypeError, ...)  a symbolic tensor was used as if it held numbers
     ├── UnsupportedError                      it has no form in plain ONNX, or is not known here
+    │   └── UnknownClassError   (TypeError)   a config names a class that nobody gave
     ├── ModelFileError                        a file cannot be opened, or not safely
     ├── ExportError                           nothing was written, and why
     └── SourceError                           a command's SOURCE names no model
@@ -22,6 +23,7 @@ __all__ = [
     "NotBuiltError",
     "SourceError",
     "SymbolicError",
+    "UnknownClassError",
     "UnsupportedError",
     "several",
 ]
@@ -39,12 +41,16 @@ class NotBuiltError(NetworkError, AttributeError):
     """Something was asked for that exists only once the layer or model has been built."""
 
 
-class SymbolicError(HornbeamError, TypeError):
-    """A symbolic tensor was used where numbers are needed."""
+class SymbolicError(HornbeamError, TypeError, ValueError, NotImplementedError):
+    """A symbolic tensor was used where numbers are needed; for which Keras has one class a use."""
 
 
 class UnsupportedError(HornbeamError):
     """Something has no form in plain ONNX, or is not known to this version."""
+
+
+class UnknownClassError(UnsupportedError, TypeError):
+    """A config names a class that is neither of this package nor given by the user."""
 
 
 class ModelFileError(HornbeamError):

@@ -7,6 +7,7 @@ distributions are Keras's, the numbers are not.
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, cast
 
@@ -36,6 +37,7 @@ __all__ = [
     "Zeros",
     "get",
     "serialize",
+    "set_random_seed",
 ]
 
 INITIALIZERS: dict[str, type[Initializer]] = {}
@@ -239,8 +241,18 @@ def _by_name(name: str) -> type[Initializer] | None:
     return INITIALIZERS.get(name) or (named | aliases).get(snake_case(name))
 
 
+_root: list[np.random.Generator] = []
+
+
+def set_random_seed(seed: int) -> None:
+    """Makes what random initializers draw from now on, and Python's and NumPy's own numbers, follow from `seed`."""
+    random.seed(seed)
+    np.random.seed(seed)
+    _root[:] = [np.random.default_rng(seed)]
+
+
 def _generator(seed: int | None) -> np.random.Generator:
-    return np.random.default_rng(seed)
+    return np.random.default_rng(_root[0].integers(2**63) if seed is None and _root else seed)
 
 
 def _truncated(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:

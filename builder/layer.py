@@ -15,20 +15,22 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from builder import initializers
-from builder.call_arguments import build_shapes, cast_floats, known_keywords, masks_in, pass_masks_on, with_masks
+from builder.attributes import accepted, attributes, given_input_shape, held, named_arguments, properties
+from builder.call_arguments import build_shapes, cast_floats, check_positional, known_keywords, masks_in, pass_masks_on, with_masks
 from builder.dtype_policy import DTypePolicy
 from builder.errors import NetworkError
 from builder.execution import Executable
 from builder.graph import Array, Graph, Parameter, Spec, current_scope, scope
-from builder.input_spec import InputSpec
+from builder.input_spec import check_inputs
 from builder.naming import auto_name
 from builder.ops.operation import bare, record
 from builder.ops.placeholder import graph_input, placeholder
 from builder.ops.promotion import is_floating
-from builder.ops.symbolic import Call, KerasTensor, Shape, Variable, computing_in, symbolic_leaves
+from builder.ops.symbolic import Call, Variable, computing_in, symbolic_leaves
 from builder.proto import standardize_dtype
 from builder.saving import register, serialize
-from builder.structure import flatten, pack
+from builder.shapes import as_shapes, placeholders
+from builder.structure import flatten, map_structure, pack
 
 __all__ = ["Layer"]
 
@@ -44,8 +46,9 @@ class Layer:
     training_only: ClassVar[tuple[str, ...]] = ()
     # Each layer has its own arity, so `call` is declared as a value and not as a method to override.
     call: ClassVar[Callable[..., Any]]
-    input_spec: InputSpec | None = None
+    input_spec: Any = None  # an InputSpec, or a structure of them
     _arguments: dict[str, Any]
+    untracked: ClassVar[tuple[str, ...]] = ("_arguments",)  # attributes in which layers are not this layer's own
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -55,7 +58,7 @@ class Layer:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)
-        self._arguments = _named_arguments(cls, args, kwargs)
+        self._arguments = named_arguments(cls, args, kwargs)
         return self
 
     def __init__(self, *, name: str | None = None, trainable: bool = True, dtype: Any = None, autocast: bool = True, **kwargs: Any) -> None:
@@ -68,8 +71,10 @@ class Layer:
         self.autocast = autocast
         self.built = type(self).build is Layer.build  # with nothing to build, it is
         self.calls: list[Call] = []
-        self.given_input_shape = _given_input_shape(kwargs)
+        self.given_input_shape = given_input_shape(kwargs)
         self._variables: list[Variable] = []
+        self._built_for: dict[str, Any] = {}
+        self.latest_shape: Any = None  # of what the latest call gave, for a layer that is inside of another one's call
         self._executables: dict[Any, tuple[Executable, Any]] = {}
         known = (*type(self).training_only, "activity_regularizer")
         self._training_only = {key: kwargs.pop(key) for key in known if key in kwargs}
@@ -81,6 +86,8 @@ class Layer:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The outputs for symbolic tensors, or for arrays. Raises NetworkError when they do not fit the layer."""
         tensors = symbolic_leaves((args, kwargs))
+        if tensors and not current_scope():
+            check_positional(args)
         if not tensors and not current_scope():
             return self._compute(args, kwargs)
         outputs = self._trace(bare(args), bare(kwargs))
@@ -120,9 +127,41 @@ class Layer:
         """Adds the weights, once the shape of the first argument is known. The batch's size is None."""
 
     def build_from_config(self, config: dict[str, Any]) -> None:
-        """Builds for the shape that a file says the layer was built for, if it says one."""
-        if (shape := config.get("input_shape")) is not None and not self.built:
-            self.build(_as_shapes(shape))
+        """Builds for the shapes that a file says the layer was built for, if it says any."""
+        if self.built:
+            return
+        if (shape := config.get("input_shape")) is not None:
+            self.build(as_shapes(shape))
+        elif (shapes := config.get("shapes_dict")) is not None:
+            self.build(**as_shapes(shapes))
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shapes that the layer was built for, for `build_from_config`; None when it was not, or had nothing to build."""
+        if len(self._built_for) == 1:
+            return {"input_shape": next(iter(self._built_for.values()))}
+        return {"shapes_dict": dict(self._built_for)} if self._built_for else None
+
+    def compute_output_shape(self, *shapes: Any, **named: Any) -> Any:
+        """The shape of the outputs for inputs of these shapes, batch and all; the layer itself is neither built nor called.
+
+        The shapes are in the order of the arguments of `call`, or go by the names of these and `_shape`.
+        """
+        call = self._as_built()
+        parameters = list(inspect.signature(call.call).parameters)
+        given = dict(zip(parameters, shapes, strict=False))
+        given |= {parameters[0] if name == "input_shape" else name.removesuffix("_shape"): shape for name, shape in named.items()}
+        arguments = {name: placeholders(name, shape, self.compute_dtype) for name, shape in given.items() if shape is not None}
+        return map_structure(lambda tensor: tensor.shape, call._trace((), arguments))
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Symbolic tensors like the outputs for these symbolic tensors, which no network knows of."""
+        return self._as_built()._trace(bare(args), bare(kwargs))
+
+    def add_loss(self, loss: Any) -> None:
+        """Takes what would be added to a loss in training, and has no effect."""
+
+    def add_metric(self, *args: Any, **kwargs: Any) -> None:
+        """Takes what would be watched in training, and has no effect."""
 
     def load_own_assets(self, files: Mapping[str, bytes]) -> None:
         """Takes what a `.keras` file keeps for this layer beside its weights, by file name: a vocabulary."""
@@ -146,6 +185,21 @@ class Layer:
         self._trainable = value
         for layer in self.sublayers():
             layer.trainable = value
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The same as `weights`."""
+        return self.weights
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The same as `trainable_weights`."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The same as `non_trainable_weights`."""
+        return self.non_trainable_weights
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -175,6 +229,8 @@ class Layer:
     def dtype(self) -> str:
         """The dtype of the weights."""
         return self.dtype_policy.variable_dtype
+
+    variable_dtype = dtype
 
     @property
     def compute_dtype(self) -> str:
@@ -222,8 +278,10 @@ class Layer:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """A layer with the arguments in `config`."""
-        return cls(**config)
+        """A layer with the arguments in `config`, and its name also where the constructor takes none."""
+        layer = cls(**accepted(cls, config))
+        layer.name = config.get("name") or layer.name
+        return layer
 
     @property
     def output(self) -> Any:
@@ -238,15 +296,19 @@ class Layer:
     # What subclasses and models build on.
 
     def sublayers(self) -> Iterator[Layer]:
-        """The layers among this layer's attributes, in the order of assignment."""
-        for _, child in self.children():
-            yield from (leaf for leaf in flatten(child) if isinstance(leaf, Layer))
+        """The layers among this layer's attributes, each once, in the order of assignment."""
+        leaves = (leaf for _, value in attributes(self, self.untracked) for leaf in held(value))
+        yield from dict.fromkeys(leaf for leaf in leaves if isinstance(leaf, Layer))
 
-    def children(self) -> Iterator[tuple[str, Any]]:
-        """Attributes that are a layer or hold layers: the tree by which weights are found in a file."""
-        for name, value in vars(self).items():
-            if name != "_arguments" and any(isinstance(leaf, Layer) for leaf in flatten(value)):
-                yield name, value
+    def children(self) -> list[tuple[str, Any]]:
+        """Attributes that are a layer or hold layers, private ones last: the tree by which weights are found in a file."""
+        values = dict((*properties(self), *attributes(self, self.untracked)))
+        names = [name for name, value in values.items() if any(isinstance(leaf, Layer) for leaf in held(value))]
+        return [(name, values[name]) for name in sorted(names, key=lambda name: (name.startswith("_"), name))]
+
+    def _as_built(self) -> Self:
+        """This layer, or where it has no weights yet another one like it."""
+        return self if self.built else type(self).from_config(self.get_config())
 
     def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         kwargs = known_keywords(self.call, kwargs)
@@ -261,6 +323,7 @@ class Layer:
                     self.build(**build_shapes(self.build, self.call, args, kwargs))
                     self.built = True  # where there is none to build too
                 outputs = self.call(*args, **with_masks(self.call, args, kwargs))
+                self.latest_shape = map_structure(lambda leaf: getattr(leaf, "shape", None), outputs)
                 if self.supports_masking or symbolic_leaves(masks):
                     pass_masks_on(outputs, self.compute_mask(first, masks))
                 return outputs
@@ -271,14 +334,9 @@ class Layer:
                 raise NetworkError(f"layer '{path}' ({type(self).__name__}): {error}") from error
 
     def _check_inputs(self, inputs: Any) -> None:
-        if self.input_spec is None:
-            return
-        for index, leaf in enumerate(flatten(inputs)):
-            if not isinstance(leaf, KerasTensor):
-                raise NetworkError(
-                    f"Inputs to a layer should be tensors. Got '{leaf}' (of type {type(leaf)}) as input for layer '{self.name}'."
-                )
-            self.input_spec.check(self.name, index, leaf)
+        """Raises NetworkError when the first argument is not what `input_spec` asks for."""
+        if self.input_spec is not None:
+            check_inputs(self.input_spec, inputs, self.name)
 
     def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The outputs for arrays: the call is traced once for each set of shapes, and run."""
@@ -286,8 +344,8 @@ class Layer:
         arrays = [array for array in given if array is not None]
         if not arrays:
             raise NetworkError(f"layer '{self.name}' was called without a tensor: pass arrays, or symbolic tensors from Input()")
-        others = [leaf for leaf, array in zip(flatten((args, kwargs)), given, strict=True) if array is None]
-        key = (tuple((array.ndim, array.shape[1:], array.dtype.name) for array in arrays), repr((sorted(kwargs), others)))
+        others = [repr(leaf) if array is None else "an array" for leaf, array in zip(flatten((args, kwargs)), given, strict=True)]
+        key = (tuple((array.ndim, array.shape[1:], array.dtype.name) for array in arrays), repr(pack((args, kwargs), others)))
         if key not in self._executables:
             inputs = [
                 placeholder(f"input_{index}", (None, *array.shape[1:])[: array.ndim], array.dtype.name)
@@ -311,39 +369,6 @@ class Layer:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-def _named_arguments(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """A constructor's arguments by name, defaults filled in, without those that the base class takes."""
-    signature = inspect.signature(cls.__init__)  # type: ignore[misc]
-    try:
-        bound = signature.bind(None, *args, **kwargs)
-    except TypeError:
-        return {}  # __init__ itself is about to say what is wrong
-    bound.apply_defaults()
-    base = ("name", "trainable", "dtype", "autocast")
-    fields = [p.name for p in list(signature.parameters.values())[1:] if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-    return {field: bound.arguments[field] for field in fields if field not in base}
-
-
-def _given_input_shape(kwargs: dict[str, Any]) -> Shape | None:
-    """The shape, with the batch, from the keywords that Keras has taken on a first layer since its first version."""
-    batch_size = kwargs.pop("batch_size", None)
-    if (whole := kwargs.pop("batch_input_shape", None) or kwargs.pop("batch_shape", None)) is not None:
-        return tuple(whole)
-    if (dim := kwargs.pop("input_dim", None)) is not None:
-        return (batch_size, dim)
-    if (shape := kwargs.pop("input_shape", None)) is not None:
-        return (batch_size, *((shape,) if isinstance(shape, int) else shape))
-    return None
-
-
-def _as_shapes(saved: Any) -> Any:
-    """Shapes as Python has them: in a file, a shape is a list, and so is a list of shapes."""
-    if isinstance(saved, dict):
-        return {key: _as_shapes(item) for key, item in saved.items()}
-    is_shape = all(size is None or isinstance(size, int) for size in saved)
-    return tuple(saved) if is_shape else [_as_shapes(item) for item in saved]
-
-
 def _each_once(variables: Sequence[Variable]) -> list[Variable]:
     return list({id(variable): variable for variable in variables}.values())
 
@@ -361,11 +386,14 @@ def _array(leaf: Any) -> Array | None:
 
 
 def _marking(build: Callable[..., None]) -> Callable[..., None]:
-    """`build`, after which the layer is built, also when a user calls it and not the first call does."""
+    """`build`, after which the layer is built, also when a user calls it and not the first call does, and knows for what."""
+
+    signature = inspect.signature(build)
 
     @wraps(build)
     def mark(self: Layer, *args: Any, **kwargs: Any) -> None:
         build(self, *args, **kwargs)
+        self._built_for = dict(list(signature.bind(self, *args, **kwargs).arguments.items())[1:])
         self.built = True
 
     return mark

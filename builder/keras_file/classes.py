@@ -40,7 +40,7 @@ def _inside(config: Mapping[str, Any]) -> list[Any]:
 def _unknown(saved: Mapping[str, Any]) -> str | None:
     """Why a saved object is not one of this package's classes; None when it is one."""
     name, module, registered = saved.get("class_name"), saved.get("module"), saved.get("registered_name")
-    if name == "Lambda":
+    if name == "Lambda" and not _is_named(saved.get("config")):
         return "is a Lambda layer: its Python code comes with the file and is never run; replace it by layers, in Keras, and save again"
     if not isinstance(name, str):
         return "names no class"
@@ -54,3 +54,9 @@ def _unknown(saved: Mapping[str, Any]) -> str | None:
         own = f"; if it is a class of your own, give it as custom_objects={{{name!r}: ...}}" if module is None else ""
         return f"is a {name}, which is not supported yet{own}"
     return None
+
+
+def _is_named(config: Any) -> bool:
+    """Whether a Lambda layer's function goes by a name, and its code does not come with the file."""
+    function = config.get("function") if isinstance(config, dict) else None
+    return isinstance(function, str) or (isinstance(function, dict) and function.get("class_name") == "function")

@@ -8,21 +8,18 @@ above, or the names of the layers and of the weight, as in `encoder/dense/kernel
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from builder.errors import ModelFileError
 from builder.keras_file.hdf5 import Hdf5
+from builder.keras_file.paths import layers_by_path
 from builder.keras_file.stored import Found, Stored
 from builder.layer import Layer
-from builder.naming import snake_case
 from builder.ops.symbolic import Variable
 
 __all__ = ["by_layer", "by_name", "by_path", "group_shapes", "in_groups", "in_tables"]
 
-GROUPS = {"GroupQueryAttention": "grouped_query_attention"}  # where the class that Keras exports has another name inside
 OLD_NAMES = {"layers": ("_layer_checkpoint_dependencies", "_layers")}  # of Keras 2.12 to 3.0
 
 Find = Callable[["Owner"], Sequence[Stored]]
@@ -184,39 +181,7 @@ def _old_or_new(file: Hdf5, path: str, required: bool) -> Hdf5 | None:
 
 
 def _owners(model: Layer, skipped: frozenset[int]) -> Iterator[Owner]:
-    """Where Keras puts each layer's weights: attribute by attribute, and in a list by class and count, never by name.
-
-    Private attributes come last; a layer that is met twice is where it was met first.
-    """
-    visited = set(skipped)
-    stack: list[tuple[str, tuple[str, ...], Any]] = [("", (), model)]
-    while stack:
-        path, names, item = stack.pop()
-        if isinstance(item, Layer):
-            if id(item) in visited:
-                continue
-            visited.add(id(item))
-            if item.own_variables:
-                yield Owner(path, names, item)
-            attributes = sorted(item.children(), key=lambda pair: (pair[0].startswith("_"), pair[0]))
-            below = [(f"{path}/{name}", child) for name, child in attributes]
-        else:
-            below = _counted(path, list(item.values() if isinstance(item, dict) else item))
-        stack.extend((at, _named(names, child), child) for at, child in reversed(below))
-
-
-def _named(names: tuple[str, ...], child: Any) -> tuple[str, ...]:
-    return (*names, child.name) if isinstance(child, Layer) else names
-
-
-def _counted(path: str, items: list[Any]) -> list[tuple[str, Any]]:
-    """The layers of a list under their classes' names, counted, and since Keras 3.15 lists in it as containers."""
-    counted: Counter[str] = Counter()
-    below: list[tuple[str, Any]] = []
-    for item in items:
-        if not isinstance(item, Layer | list | tuple | dict):
-            continue
-        name = GROUPS.get(type(item).__name__) or snake_case(type(item).__name__) if isinstance(item, Layer) else "container"
-        below.append((f"{path}/{name}_{counted[name]}" if counted[name] else f"{path}/{name}", item))
-        counted[name] += 1
-    return below
+    """Each layer that has weights of its own; the names leave the model's out."""
+    for path, names, layer in layers_by_path(model, skipped):
+        if layer.own_variables:
+            yield Owner(path, names[1:], layer)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from builder.config import image_data_format
 from builder.errors import NetworkError
 
 __all__ = ["standardize_borders", "standardize_data_format", "standardize_padding", "standardize_sizes"]
@@ -42,9 +43,9 @@ def standardize_padding(value: Any, causal: bool = False) -> str:
 
 
 def standardize_data_format(value: Any) -> str:
-    """ "channels_last", which None means too, or "channels_first". Raises NetworkError for anything else."""
+    """ "channels_last" or "channels_first"; for None, the one that is set for all. Raises NetworkError for anything else."""
     if value is None:
-        return "channels_last"
+        return image_data_format()
     if value not in ("channels_last", "channels_first"):
         raise NetworkError(f"The `data_format` argument must be 'channels_first' or 'channels_last'. Received: {value}")
     return str(value)

@@ -115,7 +115,7 @@ class Rebuild:
         if isinstance(value, list | tuple) and len(value) == 3 and isinstance(value[0], str):
             return self._end(value)
         if isinstance(value, list | tuple):
-            return [self._resolve_all(item) for item in value]
+            return type(value)(self._resolve_all(item) for item in value)
         raise NetworkError(f"the config of model '{self.name}' names an input or output as {value!r}, not as [layer, call, output]")
 
     def _end(self, address: Any) -> KerasTensor:
@@ -128,7 +128,9 @@ class Rebuild:
             case [str(name), int(index), int(output)] if name in self.layers:
                 pass
             case _:
-                raise NetworkError(f"the config of model '{self.name}' refers to {address!r}, which is no output of its layers")
+                missing = address[0] if isinstance(address, list | tuple) and address else address
+                refers = f"refers to {address!r}, which is no output of its layers"
+                raise NetworkError(f"the config of model '{self.name}' {refers}. Missing node: {missing}")
         calls = self.made[name]
         if not 0 <= index < len(calls):
             raise _NotYetError(name)
@@ -150,12 +152,14 @@ def _operation_config(operation: Operation, index: _CallIndex) -> dict[str, Any]
     calls = [call for call in index.calls_of(operation) if call.inputs]
     if isinstance(operation, Layer):
         nodes = [_call_config(call.args, call.kwargs, index) for call in calls]
-        return {**serialize(operation), "name": operation.name, "inbound_nodes": nodes}
+        saved: dict[str, Any] = serialize(operation)
+        saved.update(name=operation.name, inbound_nodes=nodes)  # and no copy: it may be marked as shared later
+        return saved
     assert isinstance(operation, Function)
     split = [operation.arguments(call) for call in calls]
     fixed = {"name": operation.name, **{key: serialize(value) for key, value in split[0][1].items()}}
-    saved = {"module": operation.module, "class_name": operation.class_name, "config": fixed, "registered_name": operation.class_name}
-    return {**saved, "name": operation.name, "inbound_nodes": [_call_config(args, {}, index) for args, _ in split]}
+    function = {"module": operation.module, "class_name": operation.class_name, "config": fixed, "registered_name": operation.class_name}
+    return {**function, "name": operation.name, "inbound_nodes": [_call_config(args, {}, index) for args, _ in split]}
 
 
 def _call_config(args: Any, kwargs: Any, index: _CallIndex) -> dict[str, Any]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from inspect import Parameter, signature
 from typing import Any
 
 from builder import ops
-from builder.errors import NetworkError, several
-from builder.graph import Graph
+from builder.custom import custom_object_scope
+from builder.errors import NetworkError
+from builder.execution import Executable
+from builder.graph import Array, Graph
+from builder.input_spec import InputSpec, check_inputs
 from builder.layer import Layer
+from builder.layers import InputLayer
 from builder.models.configuration import Rebuild, network_config
+from builder.models.ends import Inputs, check_ends, with_own_inputs
 from builder.models.model import Model
-from builder.models.network import Network, history_of
+from builder.models.network import Network, history_of, replay
 from builder.ops.placeholder import graph_input
 from builder.ops.symbolic import Call, KerasTensor, Operation
-from builder.structure import flatten, map_structure, pack
+from builder.structure import flatten, pack, paths
 from builder.summary import Row
 
 __all__ = ["Functional"]
@@ -26,15 +32,19 @@ class Functional(Model):
     Raises NetworkError when either is empty or no tensor, when the outputs need another input, or when names clash.
     """
 
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any) -> None:
-        super().__init__(name=name, trainable=trainable, **kwargs)
-        _check_tensors(inputs, "inputs")
-        _check_tensors(outputs, "outputs")
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name, trainable=True if trainable is None else trainable, **kwargs)
+        check_ends(inputs, outputs)
+        inputs, outputs = with_own_inputs(inputs, outputs)
         self._inputs_struct = inputs
         self._outputs_struct = outputs
-        self.network = Network.between(self.inputs, self.outputs)
+        self._manual_input_spec: Any = None
+        self.network = Network.between(self.inputs, self.outputs, [".".join(path) for path in paths(outputs)])
         self.built = True
         self.autocast = False  # inputs take the dtype of their own Input
+
+    def build(self, input_shape: Any = None, **shapes: Any) -> None:
+        """Nothing: the weights came with the calls."""
 
     @property
     def inputs(self) -> list[KerasTensor]:
@@ -59,14 +69,13 @@ class Functional(Model):
         """The layers, and the functions of `ops` between them."""
         return self.network.operations
 
-    @property
-    def layers(self) -> list[Layer]:
+    def own_layers(self) -> list[Layer]:
         return [operation for operation in self.operations if isinstance(operation, Layer)]
 
     @property
     def input_names(self) -> list[str]:
         """The names of the inputs: those of their `Input`."""
-        return [_producer(tensor).name for tensor in self.inputs]
+        return Inputs(self.name, self._inputs_struct).names
 
     @property
     def output_names(self) -> list[str]:
@@ -87,10 +96,20 @@ class Functional(Model):
         return [self.row(operation, _connections(call for call in operation.calls if id(call) in own)) for operation in self.operations]
 
     def sublayers(self) -> Iterator[Layer]:
-        return iter(self.layers)
+        yield from dict.fromkeys((*self.layers, *super().sublayers()))
 
-    def children(self) -> Iterator[tuple[str, Any]]:
-        yield "layers", self.layers
+    def children(self) -> list[tuple[str, Any]]:
+        others = [child for child in super().children() if child[0] != "layers"]
+        return [("layers", self.layers), *others]  # first, so that attributes of a user's own do not take a layer's place
+
+    @property
+    def input_spec(self) -> Any:
+        """What the inputs must be like: as their Inputs say, or as a user has set it."""
+        return self._manual_input_spec if self._manual_input_spec is not None else [_spec(tensor) for tensor in self.inputs]
+
+    @input_spec.setter
+    def input_spec(self, spec: Any) -> None:
+        self._manual_input_spec = spec
 
     def graph(self) -> Graph:
         inputs = tuple(graph_input(tensor) for tensor in self.inputs)
@@ -101,66 +120,78 @@ class Functional(Model):
         return packed[0] if isinstance(packed, list | tuple) and len(packed) == 1 else packed
 
     def standardize(self, inputs: Any) -> list[Any]:
-        flat = flatten(self.by_position(inputs))
-        if len(flat) != len(self.inputs):
-            raise NetworkError(f'Layer "{self.name}" expects {len(self.inputs)} input(s), but it received {len(flat)} input tensors.')
-        return [self._with_rank(index, value) for index, value in enumerate(flat)]
+        own = Inputs(self.name, self._inputs_struct)
+        flat = flatten(own.in_order(inputs))
+        own.check(flat)
+        if self._manual_input_spec is not None:
+            check_inputs(self._manual_input_spec, flat, self.name)
+        return [_with_rank(value, tensor) for value, tensor in zip(flat, self.inputs, strict=True)]
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The network again, on other symbolic tensors."""
-        values = dict(zip(map(id, self.inputs), self._of_own_dtype(self.standardize(inputs)), strict=True))
-        for call in self.network.calls:
-            if not call.inputs:
-                continue
-            args, kwargs = map_structure(lambda leaf: values.get(id(leaf), leaf), (call.args, call.kwargs))
-            if training is not None and isinstance(call.operation, Layer):
-                kwargs = {"training": training, **kwargs}
-            outputs = call.operation(*args, **kwargs)
-            values.update(zip(map(id, flatten(call.outputs)), flatten(outputs), strict=True))
+        given = self._of_own_dtype(self.standardize(inputs))
+        values = replay(self.network.calls, dict(zip(map(id, self.inputs), given, strict=True)), training)
         return self.structured([values[id(tensor)] for tensor in self.outputs])
 
     def get_config(self) -> dict[str, Any]:
-        """The network as plain data, in the form that Keras saves."""
+        """The network as plain data, in the form that Keras saves; for a class with a constructor of its own, the arguments of that."""
+        if not _takes_ends(type(self)):
+            return super().get_config()
         config = network_config(self.network, self._inputs_struct, self._outputs_struct)
         return {"name": self.name, "trainable": self.trainable, **config}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Functional:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """A network like that of `get_config`, or of Keras's, without the weights."""
-        inputs, outputs = Rebuild(config).ends()
-        return cls(inputs, outputs, name=config.get("name"), trainable=bool(config.get("trainable", True)))
+        if not _takes_ends(cls):
+            return super().from_config(config, custom_objects)
+        with custom_object_scope(custom_objects):
+            inputs, outputs = Rebuild(config).ends()
+        others = {key: value for key, value in config.items() if key not in ("layers", "input_layers", "output_layers")}
+        return cls(inputs=inputs, outputs=outputs, **others)
 
-    def by_position(self, inputs: Any) -> Any:
-        """A dict of inputs as a list: by the keys of the model's own dict where it has one, else by the inputs' names."""
-        if not isinstance(inputs, dict):
-            return inputs
-        names = sorted(self._inputs_struct) if isinstance(self._inputs_struct, dict) else self.input_names
-        if missing := [name for name in names if name not in inputs]:
-            problems = [f"'{name}' is missing from {sorted(inputs)}" for name in missing]
-            raise NetworkError(several(f"model '{self.name}' takes inputs {names}", problems))
-        return [inputs[name] for name in names]
+    def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return Layer._trace(self, args, kwargs)
 
-    def _with_rank(self, index: int, value: Any) -> Any:
-        """An input with a last axis of size 1 too few or too many, put right; then its shape is checked."""
-        expected = self.inputs[index]
-        rank = len(value.shape)
-        if rank == expected.ndim + 1 and value.shape[-1] == 1:
-            value = ops.squeeze(value, -1)
-        elif rank == expected.ndim - 1 and expected.shape[-1] == 1:
-            value = ops.expand_dims(value, -1)
-        fits = len(value.shape) == expected.ndim and all(
-            size in (wanted, None) or wanted is None for size, wanted in zip(value.shape, expected.shape, strict=True)
-        )
-        if not fits:
-            raise NetworkError(
-                f"Input {index} with name '{self.input_names[index]}' of layer '{self.name}' is incompatible with the layer: "
-                f"expected shape={expected.shape}, found shape={tuple(value.shape)}"
-            )
-        return value
+    def _check_inputs(self, inputs: Any) -> None:
+        """Nothing here: `standardize` says all that is wrong with them."""
 
-    def _of_own_dtype(self, tensors: Sequence[KerasTensor]) -> list[KerasTensor]:
+    def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        inputs = args[0] if args else kwargs.get("inputs")
+        if inputs is None:
+            raise NetworkError(f"model '{self.name}' was called without inputs")
+        if kwargs.get("training") or any(leaf is None for leaf in flatten(inputs)):
+            return super()._compute(args, kwargs)  # a network of its own, without the inputs that are not there
+        return self.structured(self._run(self._arrays(inputs)))
+
+    def _run(self, arrays: Sequence[Array]) -> list[Array]:
+        if self._executable is None:
+            self._executable = Executable(self.graph())
+        return self._executable.run(arrays)
+
+    def _of_own_dtype(self, tensors: Sequence[Any]) -> list[Any]:
         pairs = zip(tensors, self.inputs, strict=True)
-        return [given if given.dtype == own.dtype else ops.cast(given, own.dtype) for given, own in pairs]  # type: ignore[misc]
+        return [given if given is None or given.dtype == own.dtype else ops.cast(given, own.dtype) for given, own in pairs]
+
+
+def _takes_ends(cls: type) -> bool:
+    """Whether a class is made of inputs and outputs: Functional itself, and one of a user's whose constructor takes the same."""
+    parameters = list(signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
+    takes_all = {parameter.kind for parameter in parameters} >= {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
+    return takes_all or [parameter.name for parameter in parameters[:2]] == ["inputs", "outputs"]
+
+
+def _spec(tensor: KerasTensor) -> InputSpec:
+    layer = _producer(tensor)
+    optional = isinstance(layer, InputLayer) and layer.optional
+    return InputSpec(shape=(None, *tensor.shape[1:])[: tensor.ndim], allow_last_axis_squeeze=True, name=layer.name, optional=optional)
+
+
+def _with_rank(value: Any, expected: KerasTensor) -> Any:
+    """An input with a last axis of size 1 too few or too many, put right."""
+    if value is None or len(value.shape) == expected.ndim:
+        return value
+    return ops.squeeze(value, -1) if len(value.shape) > expected.ndim else ops.expand_dims(value, -1)
 
 
 def _connections(calls: Iterable[Call]) -> str:
@@ -171,18 +202,6 @@ def _connections(calls: Iterable[Call]) -> str:
 
 def _producer(tensor: KerasTensor) -> Operation:
     return history_of(tensor).call.operation
-
-
-def _check_tensors(structure: Any, argument: str) -> None:
-    """Raises NetworkError when the structure is empty or holds anything but tensors."""
-    leaves = flatten(structure)
-    if not leaves:
-        raise NetworkError(f"`{argument}` argument cannot be empty. Received: {argument}={structure}")
-    for leaf in leaves:
-        if not isinstance(leaf, KerasTensor):
-            raise NetworkError(
-                f"All `{argument}` values must be KerasTensors. Received: {argument}={structure} including invalid value {leaf}"
-            )
 
 
 def _unique(names: Sequence[str], taken: Sequence[str]) -> list[str]:

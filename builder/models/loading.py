@@ -1,5 +1,7 @@
 """Opening what Keras saved."""
 
+import json
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from builder.models.model import Model
 from builder.ops.allowance import allowing
 from builder.saving import deserialize, sharing
 
-__all__ = ["load_model"]
+__all__ = ["load_model", "model_from_json"]
 
 NUMBERS = 2**22  # that a file's layers may make out of sizes alone; those of Keras's own networks make some thousands
 
@@ -34,30 +36,51 @@ def load_model(
     return model
 
 
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The model that `to_json` describes, without its weights.
+
+    Raises ModelFileError when the text is no JSON of a model, UnsupportedError naming every layer that is not known.
+    """
+    try:
+        config = json.loads(json_string)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ModelFileError(f"this is no JSON of a model: {error}") from None
+    if not isinstance(config, dict):
+        raise ModelFileError(f"this is no JSON of a model: it holds a {type(config).__name__}")
+    with custom_object_scope(custom_objects):
+        return _described(lambda: (config, []), "the JSON")
+
+
 def _network(saved: keras_file.SavedModel) -> Model:
     """The model that a file describes, before its weights."""
+    model = _described(lambda: keras_file.modern(saved), str(saved.path))
+    if not model.built:
+        raise ModelFileError(
+            f"{saved.path}: model '{model.name}' was saved before the shape of its input was known; call it once and save again"
+        )
+    return model
+
+
+def _described(convert: Callable[[], tuple[dict[str, Any], list[str]]], where: str) -> Model:
+    """The model of a config that is from `where`, built if the config says for what; `convert` gives it in Keras 3's form."""
     try:
-        config, problems = keras_file.modern(saved)
+        config, problems = convert()
         if problems := [*problems, *keras_file.unknown_layers(config)]:
-            raise UnsupportedError(several(f"{saved.path} cannot be opened", problems))
+            raise UnsupportedError(several(f"{where} cannot be opened", problems))
         with sharing(), allowing(NUMBERS):
             model = deserialize(config)
             if isinstance(model, Model) and not model.built:
                 model.build_from_config(config.get("build_config") or {})
     except MemoryError:
-        raise ModelFileError(f"{saved.path} asks for more memory than there is") from None
+        raise ModelFileError(f"{where} asks for more memory than there is") from None
     except RecursionError:
-        raise ModelFileError(f"{saved.path}: its models are nested too deeply") from None
+        raise ModelFileError(f"{where}: its models are nested too deeply") from None
     except HornbeamError as error:
         kind = UnsupportedError if isinstance(error, UnsupportedError) else ModelFileError
-        text = str(error) if str(error).startswith(str(saved.path)) else f"{saved.path} cannot be opened: {error}"
+        text = str(error) if str(error).startswith(where) else f"{where} cannot be opened: {error}"
         raise kind(text) from error
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError) as error:
-        raise ModelFileError(f"{saved.path} has a config that does not fit: {type(error).__name__}: {error}") from error
+        raise ModelFileError(f"{where} has a config that does not fit: {type(error).__name__}: {error}") from error
     if not isinstance(model, Model):
-        raise ModelFileError(f"{saved.path} holds a {type(model).__name__}, not a model")
-    if not model.built:
-        raise ModelFileError(
-            f"{saved.path}: model '{model.name}' was saved before the shape of its input was known; call it once and save again"
-        )
+        raise ModelFileError(f"{where} holds a {type(model).__name__}, not a model")
     return model

@@ -2,58 +2,121 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from inspect import signature
 from math import prod
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
 from builder import keras_file
+from builder.call_arguments import known_keywords
+from builder.custom import custom_object_scope
 from builder.errors import NetworkError, NotBuiltError, UnsupportedError
 from builder.execution import Executable
 from builder.export import Export, Source, export
 from builder.graph import Array, Graph
+from builder.keras_file import saved_config
 from builder.layer import Layer
-from builder.ops.symbolic import KerasTensor, Operation
+from builder.models.saving import save_model, save_weights
+from builder.models.signature import Signature
+from builder.ops.symbolic import KerasTensor, Operation, symbolic_leaves
 from builder.saving import REGISTRY
-from builder.structure import flatten, map_structure
+from builder.shapes import placeholders
+from builder.structure import flatten, map_structure, pack
 from builder.summary import Row, Totals, between, render
 
 __all__ = ["Model"]
 
 
 class Model(Layer):
-    """A network that runs, exports and is a layer itself. `Model(inputs, outputs)` makes a Functional one."""
+    """A network that runs, exports and is a layer itself.
+
+    `Model(inputs, outputs)` makes a Functional one. A class of a user's own has layers in its attributes and a `call`; its inputs
+    are known once it was called, on symbolic tensors or on arrays, or was built: `model.build((None, 4))`.
+    """
 
     source: Source | None = None  # the file that it was loaded from
+    is_built_by_a_call: ClassVar[bool] = False  # also where it has a `build` of its own
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        if cls is Model and (len(args) >= 2 or "outputs" in kwargs):
+        if cls is Model and _are_ends(args, kwargs):
             return super().__new__(REGISTRY["Functional"], *args, **kwargs)
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if _are_ends(args, kwargs):
+            _make_functional(type(self))
+            REGISTRY["Functional"].__init__(self, *args, **kwargs)
+            return
         if type(self) is Model:
             raise NetworkError("Model() takes `inputs` and `outputs`: Model(inputs=x, outputs=y), x from Input() and y computed from it")
         super().__init__(*args, **kwargs)
         self._executable: Executable | None = None
+        self._signature: Signature | None = None
+        self._traced: Any = None  # the outputs for the signature's own inputs
+
+    def build(self, input_shape: Any = None, **shapes: Any) -> None:
+        """Makes the weights, for inputs whose shapes are given, batch and all: one, or a list or dict of them.
+
+        Where `call` has several arguments their shapes go by their names: `build(a_shape=..., b_shape=...)`.
+        """
+        if input_shape is not None:
+            shapes = {f"{next(iter(signature(self.call).parameters))}_shape": input_shape, **shapes}
+        if not shapes:
+            raise NetworkError(f"model '{self.name}' is built for the shape of its input, batch and all: model.build((None, 4))")
+        names = {name: name.removesuffix("_shape") for name in shapes}
+        self._trace((), {names[name]: placeholders(names[name], shape, self.compute_dtype) for name, shape in shapes.items()})
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        shapes = self._built_for if self._signature is None else self._signature.shapes
+        if len(shapes) == 1:
+            return {"input_shape": next(iter(shapes.values()))}
+        return {"shapes_dict": shapes} if shapes else None
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """A model with the arguments in `config`, or the Functional one that `config` describes."""
+        with custom_object_scope(custom_objects):
+            if cls is Model and {"layers", "input_layers", "output_layers"} <= config.keys():
+                return REGISTRY["Functional"].from_config(config)
+            return super().from_config(config)
 
     @property
     def layers(self) -> list[Layer]:
         """The layers in order."""
+        return self.own_layers()
+
+    @layers.setter
+    def layers(self, _: Any) -> None:
+        raise AttributeError(
+            "`Model.layers` attribute is reserved and should not be used. Please use another name, or in a Sequential model: "
+            "Use `add()` and `pop()` to change the layers."
+        )
+
+    def own_layers(self) -> list[Layer]:
+        """What `layers` is: those in the attributes, or where the model is a graph or a stack those of it."""
         return list(self.sublayers())
+
+    def children(self) -> list[tuple[str, Any]]:
+        named = [*super().children(), ("layers", self.layers)]  # which is an attribute like the others, in its place
+        return sorted(named, key=lambda pair: (pair[0].startswith("_"), pair[0]))
 
     @property
     def inputs(self) -> list[KerasTensor]:
         """The symbolic inputs, in one list."""
-        raise NotBuiltError(f"Model '{self.name}' has no defined inputs yet.")
+        return self._called_on("inputs").inputs
 
     @property
     def outputs(self) -> list[KerasTensor]:
         """The symbolic outputs, in one list."""
-        raise NotBuiltError(f"Model '{self.name}' has no defined outputs yet.")
+        self._called_on("outputs")
+        return symbolic_leaves(self._outputs())
 
     @property
     def input_shape(self) -> Any:
@@ -67,15 +130,21 @@ class Model(Layer):
 
     def graph(self) -> Graph:
         """The whole network in ONNX operators, before any pass."""
-        raise NotBuiltError(f"Model '{self.name}' has no graph yet.")
+        return self._called_on("inputs").graph(self._outputs())
 
     def structured(self, outputs: Sequence[Any]) -> Any:
         """The flat outputs in the structure in which the model gives them."""
-        return _one_or_all(list(outputs))
+        return pack(self._outputs(), outputs)
 
     def standardize(self, inputs: Any) -> list[Any]:
         """The inputs in a flat list, in the order of `inputs`. Raises NetworkError when they do not fit."""
-        return flatten(inputs)
+        flat = flatten(inputs)
+        if self._signature is None:
+            self(map_structure(lambda leaf: leaf[:1] if leaf.ndim else leaf, inputs))
+        expected = symbolic_leaves(self._called_on("inputs").first)
+        if len(flat) != len(expected):
+            raise NetworkError(f'Layer "{self.name}" expects {len(expected)} input(s), but it received {len(flat)} input tensors.')
+        return flat
 
     @property
     def is_linear(self) -> bool:
@@ -102,8 +171,10 @@ class Model(Layer):
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of that name or index. Raises NetworkError when there is none."""
-        if (name is None) == (index is None):
-            raise NetworkError("Provide either a layer name or layer index at `get_layer`, and not both.")
+        if name is None and index is None:
+            raise NetworkError("Provide either a layer name or layer index at `get_layer`.")
+        if name is not None and index is not None:
+            raise NetworkError(f"Provide only a layer name or a layer index. Received: index={index}, name={name}.")
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
                 raise NetworkError(f"Was asked to retrieve layer at index {index} but model only has {len(self.layers)} layers.")
@@ -170,22 +241,105 @@ class Model(Layer):
         source = self.source or Source.built(self.name, graph)
         return export(graph, filepath, name=name or self.name, version=version, source=source)
 
+    def save(
+        self,
+        filepath: str | PathLike[str],
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        date: datetime | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Writes the model for Keras, and for `load_model`; see `save_model`."""
+        save_model(self, filepath, overwrite, zipped, date, **kwargs)
+
+    def save_weights(self, filepath: str | PathLike[str], overwrite: bool = True, max_shard_size: float | None = None) -> None:
+        """Writes the weights alone; see `builder.models.saving`."""
+        save_weights(self, filepath, overwrite, max_shard_size)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The model without its weights, as JSON for `model_from_json`; the keywords are those of `json.dumps`."""
+        return json.dumps(saved_config(self), **kwargs)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Takes what training would need, and has no effect but a warning."""
+        warnings.warn(f"model '{self.name}': compile() has no effect, since this package only does inference", stacklevel=2)
+
+    def fit(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raises UnsupportedError: this package does not train."""
+        raise UnsupportedError(
+            f"model '{self.name}' cannot be trained here, since this package only does inference; train it in Keras, save it as .keras "
+            "and open it with load_model"
+        )
+
+    evaluate = train_on_batch = test_on_batch = fit
+
+    def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        outputs = self._built_by(args, kwargs)
+        if self._signature is None:
+            self._signature = Signature.of(self.call, args, known_keywords(self.call, kwargs))
+        return outputs
+
+    def _built_by(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What a call gives, after which a model with no `build` of its own is built."""
+        before = self.built
+        self.built = before or self.is_built_by_a_call or type(self).build is Model.build
+        try:
+            return super()._trace(args, kwargs)
+        except BaseException:
+            self.built = before
+            raise
+
+    def _called_on(self, what: str) -> Signature:
+        """What the model is called on. Raises NotBuiltError before that is known."""
+        if self._signature is None and len(self._built_for) == 1:
+            Model.build(self, *self._built_for.values())
+        elif self._signature is None and self._built_for:
+            Model.build(self, **self._built_for)
+        if self._signature is None:
+            raise NotBuiltError(
+                f"Model '{self.name}' has no defined {what} yet. Say what it is called on, as in model.build((None, 4)), or call it on "
+                "data once."
+            )
+        return self._signature
+
+    def _outputs(self) -> Any:
+        if self._traced is None:
+            called = self._called_on("outputs")
+            self._traced = self._trace(called.args, called.kwargs)
+        return self._traced
+
     def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if kwargs.get("training"):
             raise UnsupportedError(f"model '{self.name}' was called with training=True; this package only does inference")
-        if not args:
-            raise NetworkError(f"model '{self.name}' was called without inputs")
-        return self.structured(self._run(self._arrays(args[0])))
+        return super()._compute(args, kwargs)
 
     def _arrays(self, inputs: Any) -> list[Array]:
         """The inputs as arrays of the model's own dtypes."""
         given = self.standardize(map_structure(_as_array, _merged(inputs)))
-        return [np.asarray(array, tensor.dtype) for array, tensor in zip(given, self.inputs, strict=True)]
+        return [np.asarray(array, tensor.dtype) for array, tensor in zip(given, self.inputs, strict=False)]
 
     def _run(self, arrays: Sequence[Array]) -> list[Array]:
-        if self._executable is None:
-            self._executable = Executable(self.graph())
-        return self._executable.run(arrays)
+        """The flat outputs for flat inputs."""
+        return flatten(self._compute((pack(self._called_on("inputs").first, arrays),), {}))
+
+
+def _are_ends(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a constructor was given the inputs and outputs of a Functional model."""
+    return len(args) == 2 or (len(args) == 1 and "outputs" in kwargs) or {"inputs", "outputs"} <= kwargs.keys()
+
+
+def _make_functional(cls: type) -> None:
+    """Puts Functional in the place of Model among the bases of a user's class.
+
+    A class cannot tell before its `__init__` runs whether it is Functional, so that Keras does the same.
+    """
+    functional = REGISTRY["Functional"]
+    if issubclass(cls, functional):
+        return
+    cls.__bases__ = tuple(functional if base is Model else base for base in cls.__bases__)
+    for base in cls.__bases__:
+        if issubclass(base, Model):
+            _make_functional(base)
 
 
 def _one_or_all(items: list[Any]) -> Any:
@@ -194,10 +348,12 @@ def _one_or_all(items: list[Any]) -> Any:
 
 def _shape_text(operation: Operation) -> str:
     """The shape of the latest call's output, as Keras shows it; ? for a layer that was never called."""
-    if not operation.calls:
-        return str(operation.output_shape) if isinstance(operation, Model) and operation.built else "?"
-    shapes = map_structure(lambda tensor: str(tensor.shape), operation.calls[-1].outputs)
-    return str(flatten(shapes)[0]) if len(flatten(shapes)) == 1 else str(shapes).replace("'", "")
+    if operation.calls:
+        shapes = map_structure(lambda tensor: str(tensor.shape), operation.calls[-1].outputs)
+        return str(flatten(shapes)[0]) if len(flatten(shapes)) == 1 else str(shapes).replace("'", "")
+    if isinstance(operation, Model) and operation.built:
+        return str(operation.output_shape)
+    return str(operation.latest_shape or "?") if isinstance(operation, Layer) else "?"
 
 
 def _merged(inputs: Any) -> Any:

@@ -5,13 +5,16 @@ paths of the weights in a file count along it.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from builder.errors import NetworkError, several
+from builder.layer import Layer
 from builder.ops.symbolic import Call, History, KerasTensor, Operation
+from builder.structure import flatten, map_structure
 
-__all__ = ["Network", "history_of"]
+__all__ = ["Network", "calls_between", "history_of", "replay"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +26,13 @@ class Network:
     calls_by_depth: tuple[tuple[Call, ...], ...]
 
     @classmethod
-    def between(cls, inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> "Network":
-        """The network that computes `outputs`. Raises NetworkError when it needs more than `inputs`, or names clash."""
+    def between(cls, inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor], paths: Sequence[str]) -> "Network":
+        """The network that computes `outputs`, whose places in their structure are `paths`.
+
+        Raises NetworkError when it needs more than `inputs`, or names clash.
+        """
         order = _post_order(outputs)
-        _check_connected(order, inputs)
+        _check_connected(inputs, outputs, paths, order)
         calls, operations = _depths(order, inputs)
         first_seen = {operation: index for index, operation in enumerate(_pre_order(outputs))}
         by_depth = defaultdict(list)
@@ -52,8 +58,37 @@ def history_of(tensor: KerasTensor) -> History:
     return tensor.history
 
 
-def _post_order(outputs: Sequence[KerasTensor]) -> list[Call]:
-    """Each call after those that it needs. Equal to this, but for Python's limit on recursion:
+def _call(operation: Operation, *args: Any, **kwargs: Any) -> Any:
+    return operation(*args, **kwargs)
+
+
+def calls_between(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> list[Call]:
+    """The calls that compute `outputs` from `inputs`, wherever in a network those are; each after those that it needs."""
+    given = set(map(id, inputs))
+    return _post_order([tensor for tensor in outputs if id(tensor) not in given], given)
+
+
+def replay(
+    calls: Iterable[Call], values: dict[int, Any], training: bool | None = None, through: Callable[..., Any] = _call
+) -> dict[int, Any]:
+    """`values` and the outputs of the calls, made again on them: both go by the identity of the tensor that they stand for.
+
+    `through(operation, *args, **kwargs)` is what makes a call.
+    """
+    for call in calls:
+        if not call.inputs:
+            values.update((id(tensor), values.get(id(tensor), tensor)) for tensor in flatten(call.outputs))
+            continue
+        args, kwargs = map_structure(lambda leaf: values.get(id(leaf), leaf), (call.args, call.kwargs))
+        if training is not None and isinstance(call.operation, Layer):
+            kwargs = {"training": training, **kwargs}
+        outputs = through(call.operation, *args, **kwargs)
+        values.update(zip(map(id, flatten(call.outputs)), flatten(outputs), strict=True))
+    return values
+
+
+def _post_order(outputs: Sequence[KerasTensor], given: Collection[int] = ()) -> list[Call]:
+    """Each call after those that it needs, but for what makes the tensors in `given`. Equal to this, but for Python's limit on recursion:
 
     def visit(tensor):
         for needed in tensor.history.call.inputs: visit(needed)
@@ -71,7 +106,7 @@ def _post_order(outputs: Sequence[KerasTensor]) -> list[Call]:
             order.append(call)
             continue
         stack.append((call, True))
-        stack.extend((history_of(tensor).call, False) for tensor in reversed(call.inputs))
+        stack.extend((history_of(tensor).call, False) for tensor in reversed(call.inputs) if id(tensor) not in given)
     return order
 
 
@@ -90,15 +125,15 @@ def _pre_order(outputs: Sequence[KerasTensor]) -> list[Operation]:
     return list(met)
 
 
-def _check_connected(order: Iterable[Call], inputs: Sequence[KerasTensor]) -> None:
+def _check_connected(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor], paths: Sequence[str], order: Iterable[Call]) -> None:
     given = {id(history_of(tensor).call) for tensor in inputs}
-    if inner := [tensor for tensor in inputs if history_of(tensor).call.inputs]:
-        names = ", ".join(f"'{history_of(tensor).call.operation.name}'" for tensor in inner)
-        raise NetworkError(f"All inputs must come from Input(); found outputs of {names}. Build that part on an Input() of its own.")
-    if missing := [call.operation.name for call in order if not call.inputs and id(call) not in given]:
-        raise NetworkError(
-            several("Graph disconnected", [f"the outputs need input '{name}', which is not among `inputs`; add it" for name in missing])
-        )
+    if all(call.inputs or id(call) in given for call in order):
+        return
+    problems = []
+    for tensor, path in zip(outputs, paths, strict=True):
+        missing = [call.operation.name for call in _post_order([tensor]) if not call.inputs and id(call) not in given]
+        problems += [f"Output with path `{path}` is not connected to `inputs`: it needs input '{name}'; add that" for name in missing]
+    raise NetworkError(several("Graph disconnected", problems))
 
 
 def _depths(order: Sequence[Call], inputs: Sequence[KerasTensor]) -> tuple[dict[Call, int], dict[Operation, int]]:
@@ -120,5 +155,10 @@ def _depths(order: Sequence[Call], inputs: Sequence[KerasTensor]) -> tuple[dict[
 
 def _check_names(operations: Sequence[Operation]) -> None:
     counted = Counter(operation.name for operation in operations)
-    if clashes := [f'The name "{name}" is used {count} times in the model' for name, count in counted.items() if count > 1]:
-        raise NetworkError(several("All operation names should be unique", clashes))
+    clashes = [
+        f'The name "{name}" is used {count} times in the model. All operation names should be unique.'
+        for name, count in counted.items()
+        if count > 1
+    ]
+    if clashes:
+        raise NetworkError(several("Names clash", clashes))

@@ -11,6 +11,7 @@ from typing import Any
 from builder.errors import NetworkError
 from builder.layer import Layer
 from builder.layers import InputLayer
+from builder.models.ends import Inputs
 from builder.models.functional import Functional
 from builder.models.model import Model
 from builder.models.network import history_of
@@ -127,7 +128,7 @@ class _Sketch:
     def _given(self, call: Call) -> list[KerasTensor]:
         """A call's inputs; for a model that is open, in the order of its own inputs."""
         if isinstance(call.operation, Functional) and self._is_open(call.operation):
-            return flatten(call.operation.by_position(call.args[0] if call.args else call.kwargs["inputs"]))
+            return flatten(Inputs(call.operation.name, call.operation.input).in_order(call.args[0] if call.args else call.kwargs["inputs"]))
         return call.inputs
 
     def _is_open(self, operation: Operation) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
-from builder.errors import NetworkError, NotBuiltError, several
-from builder.graph import Graph
+from builder.custom import custom_object_scope
+from builder.errors import NetworkError, NotBuiltError
+from builder.graph import Array, Graph
 from builder.layer import Layer
 from builder.layers import InputLayer
 from builder.models.functional import Functional
@@ -14,13 +16,20 @@ from builder.models.model import Model
 from builder.models.network import history_of
 from builder.ops.symbolic import KerasTensor
 from builder.saving import deserialize, serialize
+from builder.shapes import is_shape
 from builder.structure import flatten
 
 __all__ = ["Sequential"]
 
 
 class Sequential(Model):
-    """`layers` one after another. Without an `Input` first, or `input_shape=` on the first layer, it is built when called."""
+    """`layers` one after another. Without an `Input` first, or `input_shape=` on the first layer, it is built when called.
+
+    A first layer that takes a list or dict of tensors, as merging layers do, gets what the model is called on.
+    """
+
+    is_built_by_a_call: ClassVar[bool] = True
+    untracked: ClassVar[tuple[str, ...]] = ("_arguments", "_stack", "_functional")
 
     def __init__(self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name=name, trainable=trainable)
@@ -64,16 +73,14 @@ class Sequential(Model):
             self._rebuild()
         return layer
 
-    def build(self, input_shape: Any = None) -> None:
-        """Makes the weights for inputs of `input_shape`, which counts the batch."""
+    def build(self, input_shape: Any = None, **shapes: Any) -> None:
+        """Makes the weights for inputs of `input_shape`, batch and all; a list or dict of shapes where the first layer takes such."""
         if not self._stack:
             raise NetworkError(f"Sequential model {self.name} cannot be built because it has no layers. Call `model.add(layer)`.")
         shape = self._input.batch_shape if input_shape is None and self._input is not None else input_shape
-        if not isinstance(shape, list | tuple) or any(isinstance(size, list | tuple) for size in shape):
-            raise NetworkError(
-                f"Sequential model '{self.name}' takes one input; its shape was given as {input_shape}. For several inputs, make a "
-                "Functional model: Model(inputs=[a, b], outputs=y)."
-            )
+        if not is_shape(shape):
+            super().build(shape, **shapes)
+            return
         if self._input is None:
             self._stack.insert(0, InputLayer(batch_shape=tuple(shape), dtype=self._stack[0].compute_dtype))
         elif self._input.batch_shape != tuple(shape):
@@ -83,50 +90,58 @@ class Sequential(Model):
             )
         self._connect()
 
-    @property
-    def layers(self) -> list[Layer]:
+    def own_layers(self) -> list[Layer]:
         return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
 
     @property
     def inputs(self) -> list[KerasTensor]:
-        return self._built("inputs").inputs
+        return super().inputs if self._functional is None else self._functional.inputs
 
     @property
     def outputs(self) -> list[KerasTensor]:
-        return self._built("outputs").outputs
+        return super().outputs if self._functional is None else self._functional.outputs
 
     @property
     def input(self) -> Any:
-        return self._built("input").input
+        return self.functional.input
 
     @property
     def output(self) -> Any:
-        return self._built("output").output
+        return self.functional.output
 
     @property
     def functional(self) -> Functional:
         """The same network as a Functional model. Raises NotBuiltError while the shape of the input is not known."""
-        return self._built("inputs")
+        if self._functional is None:
+            raise NotBuiltError(
+                f"Sequential model '{self.name}' has no defined inputs yet. Start it with Input(shape), or call it on data once."
+            )
+        return self._functional
 
     def sublayers(self) -> Iterator[Layer]:
-        return iter(self.layers)
+        yield from dict.fromkeys((*self.layers, *super().sublayers()))
 
-    def children(self) -> Iterator[tuple[str, Any]]:
-        yield "layers", self.layers
+    def children(self) -> list[tuple[str, Any]]:
+        others = [child for child in super().children() if child[0] != "layers"]
+        return [("layers", self.layers), *others]
 
     def graph(self) -> Graph:
-        return self._built("inputs").graph()
+        return super().graph() if self._functional is None else self._functional.graph()
 
     def standardize(self, inputs: Any) -> list[Any]:
-        if self._functional is None:
-            (first, *others) = flatten(inputs)
-            if others:
-                raise NetworkError(f"Sequential model '{self.name}' takes one input; it was called with {1 + len(others)}.")
-            self.build((None, *first.shape[1:]))
-        return self._built("inputs").standardize(inputs)
+        self._build_for(inputs)
+        return super().standardize(inputs) if self._functional is None else self._functional.standardize(inputs)
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        return self._built("inputs").call(inputs, training=training)
+    def structured(self, outputs: Sequence[Any]) -> Any:
+        return super().structured(outputs) if self._functional is None else self._functional.structured(outputs)
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The layers in turn."""
+        if self._functional is not None:
+            return self._functional.call(inputs, training=training)
+        for layer in self.layers:
+            inputs = layer(inputs, training=training)
+        return inputs
 
     def get_config(self) -> dict[str, Any]:
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "layers": [serialize(layer) for layer in self._stack]}
@@ -135,14 +150,15 @@ class Sequential(Model):
         return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Sequential:
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         if not isinstance(config, dict) or not {"name", "layers"} <= config.keys():
             raise NetworkError(
                 f"A Sequential model configuration must be a dictionary containing the 'name' and 'layers' keys. Received: {config!r:.200}"
             )
         model = cls(name=config["name"], trainable=bool(config.get("trainable", True)))
-        for layer in config["layers"]:
-            model.add(deserialize(layer), rebuild=False)
+        with custom_object_scope(custom_objects):
+            for layer in config["layers"]:
+                model.add(deserialize(layer), rebuild=False)
         model._rebuild()
         shape = config.get("build_input_shape")
         if model._functional is None and shape and model._stack:
@@ -154,17 +170,11 @@ class Sequential(Model):
         first = self._stack[0] if self._stack else None
         return first if isinstance(first, InputLayer) else None
 
-    def _built(self, what: str) -> Functional:
-        if self._functional is None:
-            raise NotBuiltError(
-                f"Sequential model '{self.name}' has no defined {what} yet. Start it with Input(shape), or call it on data once."
-            )
-        return self._functional
-
     def _unbuild(self) -> None:
         self.built = False
         self._functional = None
-        self._executable = None
+        self._signature = self._traced = None
+        self._built_for = {}
 
     def _rebuild(self) -> None:
         """Builds where the shape of the input is known: from an Input, or from a model that comes first."""
@@ -175,22 +185,60 @@ class Sequential(Model):
         elif isinstance(self._stack[0], Model) and self._stack[0].built:
             self.build(self._stack[0].input_shape)
 
+    def _build_for(self, inputs: Any) -> None:
+        """Builds for what the model is called on, if that is one tensor; a structure of several goes to the first layer as it is."""
+        if not self._stack:
+            raise NetworkError(f"Sequential model {self.name} cannot be built because it has no layers. Call `model.add(layer)`.")
+        if self._functional is None and not isinstance(inputs, dict | list | tuple):
+            self.build((None, *inputs.shape[1:]))
+
     def _connect(self) -> None:
         assert self._input is not None
         tensor: Any = self._input.tensor
         for layer in self.layers:
-            tensor = layer(tensor)
-            if len(flatten(tensor)) != 1:
-                raise NetworkError(
-                    several(
-                        f"layer '{layer.name}' has {len(flatten(tensor))} outputs, and a Sequential model passes one on",
-                        ["make a Functional model: Model(inputs=x, outputs=[a, b])"],
-                    )
-                )
+            _check_arity(layer)
+            tensor = self._passed_on(tensor, layer)
         self._functional = Functional(self._input.tensor, tensor, name=self.name)
         self.built = True
 
+    def _passed_on(self, tensor: Any, layer: Layer) -> Any:
+        """What a layer gives for what the one before it gave. Raises NetworkError when it cannot take that many tensors."""
+        count = len(flatten(tensor))
+        try:
+            return layer(tensor)
+        except (NetworkError, TypeError, AttributeError) as error:
+            if count == 1:
+                raise
+            raise NetworkError(
+                f"Sequential model '{self.name}': layer '{layer.name}' ({type(layer).__name__}) is called on the {count} outputs of what "
+                f"comes before it, and cannot be: {error}. Make a Functional model: Model(inputs=x, outputs=[a, b])."
+            ) from error
+
     def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self._functional is None and args:
-            self.standardize(args[0])
+        self._build_for(args[0] if args else next(iter(kwargs.values())))
         return super()._trace(args, kwargs)
+
+    def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if args and hasattr(args[0], "shape"):
+            self._build_for(args[0])
+        return super()._compute(args, kwargs) if self._functional is None else self._functional._compute(args, kwargs)
+
+    def _run(self, arrays: Sequence[Array]) -> list[Array]:
+        return super()._run(arrays) if self._functional is None else self._functional._run(arrays)
+
+
+def _check_arity(layer: Layer) -> None:
+    """Raises NetworkError for a layer that cannot be called on one tensor."""
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    taken = [parameter for parameter in inspect.signature(layer.call).parameters.values() if parameter.kind in positional]
+    required = [p.name for p in taken if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
+    kind = f"layer '{layer.name}' ({type(layer).__name__})"
+    if not taken:
+        raise NetworkError(
+            f"Layers added to a Sequential model should have a single positional argument; {kind} has no positional arguments."
+        )
+    if len(required) > 1:
+        raise NetworkError(
+            f"Layers added to a Sequential model can only have a single required positional argument, the input tensor; {kind} has "
+            f"{', '.join(required)}. Call it in a Functional model: y = {layer.name}(a, b); Model(inputs=[a, b], outputs=y)."
+        )

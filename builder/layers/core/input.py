@@ -17,8 +17,9 @@ __all__ = ["Input", "InputLayer"]
 class InputLayer(Layer):
     """Where a network begins: `shape` without the batch's size, or `batch_shape` with it; None is free.
 
-    Raises NetworkError when the shape is missing or given twice, UnsupportedError for sparse, ragged and optional inputs,
-    which plain ONNX does not have.
+    A model may be called with None for an `optional` input; a model that was exported needs it, since ONNX Runtime does.
+    Raises NetworkError when the shape is missing or given twice, UnsupportedError for sparse and ragged inputs, which plain
+    ONNX does not have.
     """
 
     def __init__(
@@ -36,9 +37,10 @@ class InputLayer(Layer):
         given_name = name
         super().__init__(name=name, **kwargs)
         self.dtype_policy = DTypePolicy.of(standardize_dtype(dtype))
-        for kind, asked in (("sparse", sparse), ("ragged", ragged), ("optional", optional)):
+        for kind, asked in (("sparse", sparse), ("ragged", ragged)):
             if asked:
-                raise UnsupportedError(f"input '{self.name}' is {kind}, which plain ONNX is not; make it a dense, required input")
+                raise UnsupportedError(f"input '{self.name}' is {kind}, which plain ONNX is not; make it a dense input")
+        self.optional = optional
         self.batch_shape = _batch_shape(shape, batch_size, batch_shape or self.given_input_shape)
         self.built = True
         (tensor,) = record(self, (), {}, [placeholder(self.name, self.batch_shape, self.dtype)])
@@ -62,7 +64,7 @@ class InputLayer(Layer):
             "sparse": False,
             "ragged": False,
             "name": self.name,
-            "optional": False,
+            "optional": self.optional,
         }
 
 
