@@ -11,7 +11,7 @@ import numpy as np
 
 from builder.errors import NetworkError, NotBuiltError, UnsupportedError
 from builder.execution import Executable
-from builder.export import Export, Source, export
+from builder.export import Export, Options, Progress, Source, export
 from builder.graph import Array, Graph
 from builder.layer import Layer
 from builder.ops.symbolic import KerasTensor, Operation
@@ -143,14 +143,24 @@ class Model(Layer):
         text = render(self.name, rows, totals, self.is_linear, show_trainable, line_length, positions)
         (print_fn or print)(text)
 
-    def export(self, filepath: str | PathLike[str], *, name: str | None = None, version: int = 1) -> Export:
+    def export(
+        self,
+        filepath: str | PathLike[str],
+        *,
+        name: str | None = None,
+        version: int = 1,
+        progress: Progress = lambda stage: None,
+        **options: Any,
+    ) -> Export:
         """Writes the model as ONNX, checked: a file where `filepath` ends in .onnx, else an entry of a model repository.
 
-        Returns where it is and what was found out about it. Raises ExportError, with nothing written, when a check fails.
+        `options` are the fields of `builder.export.Options`; `progress` is told what is being done. Returns where the file
+        is and what was found out about it. Raises ExportError, with nothing written, when a check fails.
         """
+        wanted = Options(**options)
         graph = self.graph()
         source = self.source or Source.built(self.name, graph)
-        return export(graph, filepath, name=name or self.name, version=version, source=source)
+        return export(graph, filepath, name=name or self.name, version=version, source=source, options=wanted, progress=progress)
 
     def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if kwargs.get("training"):
