@@ -1,12 +1,12 @@
 """Between the graph and ONNX's protobuf: dtypes, shape inference, and the one place where names are chosen.
 
-ONNX itself says what shape an operator gives (`infer`), so no layer repeats it. The file is written for opset 20, which
-ONNX Runtime has run since 1.17, and the lowest IR version that allows it.
+ONNX itself says what shape an operator gives (`infer`), so no layer repeats it. A graph is made of the operators of opset
+20, which ONNX Runtime has run since 1.17; a file is for the lowest IR version that its opset allows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,19 @@ from onnx import TensorProto, helper, numpy_helper
 from builder.errors import NetworkError, UnsupportedError, several
 from builder.graph import Array, Attribute, Constant, Graph, Node, Parameter, Result, Spec, Value
 
-__all__ = ["DTYPES", "IR_VERSION", "OPSET", "UNSUPPORTED", "infer", "is_dtype", "is_float", "model_proto", "standardize_dtype"]
+__all__ = [
+    "DTYPES",
+    "IR_VERSION",
+    "OPSET",
+    "UNSUPPORTED",
+    "infer",
+    "is_dtype",
+    "is_float",
+    "model_proto",
+    "split_proto",
+    "standardize_dtype",
+    "tensor_proto",
+]
 
 OPSET = 20
 IR_VERSION = 9
@@ -44,6 +56,7 @@ DTYPES: Mapping[str, int] = {
 }
 _NAMES = {code: name for name, code in DTYPES.items()}
 _IMPORTS = [helper.make_opsetid("", OPSET)]
+Store = Callable[[Array, str], TensorProto]  # how a file keeps a weight
 _SHAPE_LIKE = 64  # elements: constants up to this size take part in inference, as shapes, axes and pads do
 
 
@@ -79,7 +92,7 @@ def infer(op: str, inputs: Sequence[Value | None], attributes: Mapping[str, Attr
             onnx.defs.get_schema(op, OPSET),
             node,
             {name: _type(value.spec) for name, value in given.items()},
-            {name: _tensor(array, name) for name, array in shape_like.items()},
+            {name: tensor_proto(array, name) for name, array in shape_like.items()},
             opset_imports=_IMPORTS,
             ir_version=IR_VERSION,
         )
@@ -94,15 +107,45 @@ def model_proto(graph: Graph) -> onnx.ModelProto:
 
     Raises UnsupportedError, naming every offender, when something in it has no form in plain ONNX.
     """
-    every = graph.all_nodes()
-    if refused := [_refusal(node) for node in every if node.op == UNSUPPORTED]:
-        raise UnsupportedError(several("this network has no form in plain ONNX", refused))
-    read = {*graph.outputs, *(value for node in every for value in node.inputs)}
+    read = {*graph.outputs, *(value for node in graph.all_nodes() for value in node.inputs)}
     _check_size(value for value in read if isinstance(value, Constant | Parameter))
-    return helper.make_model(_graph(graph, "network", _Names(graph)), opset_imports=_IMPORTS, ir_version=IR_VERSION)
+    return _model(graph, OPSET, tensor_proto)
 
 
-def _graph(graph: Graph, title: str, names: _Names) -> onnx.GraphProto:
+def split_proto(graph: Graph, least: int, opset: int = OPSET) -> tuple[onnx.ModelProto, dict[str, Array]]:
+    """The graph as a model of `opset`, of whose operators it must be made, and apart from it the weights of `least` bytes or more.
+
+    The model holds their names, shapes and dtypes only, as of external data. Raises UnsupportedError as `model_proto` does.
+    """
+    apart: dict[str, Array] = {}
+
+    def store(array: Array, name: str) -> TensorProto:
+        if array.nbytes < least or array.dtype.kind in "OUS":
+            return tensor_proto(array, name)
+        apart[name] = array
+        return TensorProto(
+            name=name, dims=array.shape, data_type=helper.np_dtype_to_tensor_dtype(array.dtype), data_location=TensorProto.EXTERNAL
+        )
+
+    return _model(graph, opset, store), apart
+
+
+def tensor_proto(array: Array, name: str) -> onnx.TensorProto:
+    """An array as ONNX keeps one; strings as UTF-8."""
+    if array.dtype.kind in "OUS":
+        return helper.make_tensor(name, TensorProto.STRING, array.shape, np.asarray([str(item).encode() for item in array.flat]))
+    return numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
+
+
+def _model(graph: Graph, opset: int, store: Store) -> onnx.ModelProto:
+    if refused := [_refusal(node) for node in graph.all_nodes() if node.op == UNSUPPORTED]:
+        raise UnsupportedError(several("this network has no form in plain ONNX", refused))
+    imports = [helper.make_opsetid("", opset)]
+    made = _graph(graph, "network", _Names(graph), store)
+    return helper.make_model(made, opset_imports=imports, ir_version=helper.find_min_ir_version_for(imports))
+
+
+def _graph(graph: Graph, title: str, names: _Names, store: Store) -> onnx.GraphProto:
     nodes = graph.nodes()
     weights = _weights(nodes, graph, names)
     return helper.make_graph(
@@ -110,7 +153,7 @@ def _graph(graph: Graph, title: str, names: _Names) -> onnx.GraphProto:
         title,
         [_value_info(names[value], value.spec) for value in graph.inputs],
         [_value_info(name, value.spec) for name, value in zip(graph.names, graph.outputs, strict=True)],
-        initializer=[_tensor(value.array, name) for name, value in weights.items()],
+        initializer=[store(value.array, name) for name, value in weights.items()],
         value_info=[_value_info(names[result], result.spec) for node in nodes for result in node.results if result not in graph.outputs],
     )
 
@@ -118,7 +161,7 @@ def _graph(graph: Graph, title: str, names: _Names) -> onnx.GraphProto:
 def _body(graph: Graph, node: str) -> onnx.GraphProto:
     """The graph inside of a node; what is in it goes by the node's name first, since its names must be nowhere else."""
     inside = replace(graph, names=tuple(f"{node}/{name}" for name in graph.names))
-    return _graph(inside, f"{node}/body", _Names(inside, f"{node}/"))
+    return _graph(inside, f"{node}/body", _Names(inside, f"{node}/"), tensor_proto)
 
 
 class _Names:
@@ -212,12 +255,6 @@ def _type(spec: Spec) -> onnx.TypeProto:
 
 def _value_info(name: str, spec: Spec) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, DTYPES[spec.dtype], spec.shape)
-
-
-def _tensor(array: Array, name: str) -> onnx.TensorProto:
-    if array.dtype.kind in "OUS":
-        return helper.make_tensor(name, TensorProto.STRING, array.shape, np.asarray([str(item).encode() for item in array.flat]))
-    return numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
 
 
 def _spec(proto: onnx.TypeProto) -> Spec:

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from builder.graph import Array, Graph, Value
-from builder.proto import model_proto
+from builder.proto import DTYPES, split_proto
 
 if TYPE_CHECKING:
     import onnxruntime
 
 __all__ = ["Program", "evaluate", "open_session"]
 
+LARGE = 2**20  # bytes: weights from here on are lent to ONNX Runtime and not copied; a message holds 2 GiB at most
+
 
 class Program:
-    """A graph, ready to run on the CPU, with the weights as they are now."""
+    """A graph, ready to run on the CPU, with the weights as they are now; `lean` is that of `open_session`."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, lean: bool = False) -> None:
         self._inputs = [value.name for value in graph.inputs]
-        self._session = open_session(model_proto(graph).SerializeToString())
+        proto, apart = split_proto(graph, LARGE)
+        self._lent = {name: np.ascontiguousarray(array) for name, array in apart.items()}
+        self.session = open_session(proto.SerializeToString(), self._lent, lean)
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """The outputs for `arrays`, which are in the order of the graph's inputs."""
         feeds: Mapping[str, Array] = dict(zip(self._inputs, arrays, strict=True))
-        return list(self._session.run(None, feeds))
+        return list(self.session.run(None, feeds))
 
 
 def evaluate(values: Sequence[Value]) -> list[Array]:
@@ -34,10 +41,30 @@ def evaluate(values: Sequence[Value]) -> list[Array]:
     return Program(Graph((), tuple(values), tuple(f"value_{index}" for index in range(len(values))))).run([])
 
 
-def open_session(model: bytes) -> onnxruntime.InferenceSession:
-    """A session on the CPU, which logs errors only: what concerns the user is raised."""
+def open_session(
+    model: bytes | str | PathLike[str], lent: Mapping[str, Array] | None = None, lean: bool = False
+) -> onnxruntime.InferenceSession:
+    """A session on the CPU, which logs errors only: what concerns the user is raised.
+
+    `model` is the bytes or the path of one; `lent` are the weights that it names and does not hold, which must outlive
+    the session. A lean one keeps no second copy of the weights in another order, and is slower for it.
+    """
     import onnxruntime  # 0.1 s and 80 MB that building a network does not need
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    if lean:
+        options.add_session_config_entry("session.disable_prepacking", "1")
+    if lent:
+        values = [_lent(array) for array in lent.values()]
+        options.add_external_initializers(list(lent), values)
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _lent(array: Array) -> onnxruntime.OrtValue:
+    """An array as ONNX Runtime takes it, without a copy."""
+    import onnxruntime
+
+    if array.dtype.name != "bfloat16":
+        return onnxruntime.OrtValue.ortvalue_from_numpy(array)
+    return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(array.view(np.uint16), DTYPES["bfloat16"])

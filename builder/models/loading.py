@@ -32,7 +32,7 @@ def load_model(
         saved = keras_file.read(Path(filepath))
         model = _network(saved)
     keras_file.assign_weights(model, saved)
-    model.source = Source(saved.path.name, saved.sha256, saved.keras_version)
+    model.source = Source(saved.path.name, saved.sha256, saved.keras_version, str(saved.path))
     return model
 
 

@@ -19,7 +19,7 @@ from builder.call_arguments import known_keywords
 from builder.custom import custom_object_scope
 from builder.errors import NetworkError, NotBuiltError, UnsupportedError
 from builder.execution import Executable
-from builder.export import Export, Source, export
+from builder.export import Export, Options, Progress, Source, export
 from builder.graph import Array, Graph
 from builder.keras_file import saved_config
 from builder.layer import Layer
@@ -232,14 +232,24 @@ class Model(Layer):
         text = render(self.name, rows, totals, self.is_linear, show_trainable, line_length, positions)
         (print_fn or print)(text)
 
-    def export(self, filepath: str | PathLike[str], *, name: str | None = None, version: int = 1) -> Export:
+    def export(
+        self,
+        filepath: str | PathLike[str],
+        *,
+        name: str | None = None,
+        version: int = 1,
+        progress: Progress = lambda stage: None,
+        **options: Any,
+    ) -> Export:
         """Writes the model as ONNX, checked: a file where `filepath` ends in .onnx, else an entry of a model repository.
 
-        Returns where it is and what was found out about it. Raises ExportError, with nothing written, when a check fails.
+        `options` are the fields of `builder.export.Options`; `progress` is told what is being done. Returns where the file
+        is and what was found out about it. Raises ExportError, with nothing written, when a check fails.
         """
+        wanted = Options(**options)
         graph = self.graph()
         source = self.source or Source.built(self.name, graph)
-        return export(graph, filepath, name=name or self.name, version=version, source=source)
+        return export(graph, filepath, name=name or self.name, version=version, source=source, options=wanted, progress=progress)
 
     def save(
         self,

@@ -1,10 +1,13 @@
 """The `hornbeam` command as a shell runs it: what it writes, what it prints, and how it fails."""
 
+import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import MISSING, fields
 from pathlib import Path
 
+import click
 import keras
 import numpy as np
 import onnxruntime
@@ -12,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from builder.cli import main
+from builder.export import Options
 from tests.builder.networks import assert_close
 from tests.conftest import DIGITS, HeldOut
 
@@ -89,6 +93,46 @@ def test_an_export_prints_what_it_did(here: Path) -> None:
     assert lines[6] == "serve    hornbeam-serve run models"
 
 
+def test_every_option_of_an_export_has_a_flag_and_a_help_text() -> None:
+    parameters = {parameter.name: parameter for parameter in main.commands["export"].params}
+    for option in fields(Options):
+        parameter = parameters[option.name]
+        assert isinstance(parameter, click.Option)
+        assert parameter.help
+        if option.default is not MISSING:
+            assert parameter.default == option.default, option.name
+
+
+def test_flags_reach_the_export(here: Path) -> None:
+    flags = ["--opset", "17", "--dim", "batch=rows", "--dtype", "float16", "--external-data", "--external-threshold", "1", "--no-samples"]
+    lines = hornbeam("export", "networks:model", "net.onnx", *flags, "--without", "bias").output.splitlines()
+    assert [line.split()[0] for line in lines] == ["opened", "passes", "checked", "accuracy", "wrote", "input", "output", "serve"]
+    assert lines[1].endswith("opset 17")
+    assert "bytes; differs from float32 by " in lines[3]
+    assert lines[4].startswith("wrote    net.onnx, net.onnx.data (")
+    assert lines[5].split(maxsplit=2) == ["input", "given", "float32 (rows, 4)"]
+
+
+def test_a_check_against_keras_says_how_far_it_is(here: Path) -> None:
+    lines = hornbeam("export", DIGITS, "digits.onnx", "--check-against", "keras").output.splitlines()
+    assert lines[3].startswith("Keras    answers the same, largest difference ")
+
+
+def test_a_terminal_is_told_what_takes_long_and_a_pipe_is_not(here: Path) -> None:
+    command = [sys.executable, "-m", "builder", "export", "networks:model", "net.onnx"]
+    assert subprocess.run(command, capture_output=True, check=True, text=True).stderr == ""
+    ours, theirs = os.openpty()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, text=True) as process:
+        os.close(theirs)
+        output, _ = process.communicate(timeout=60)
+    shown = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert output.startswith("opened   networks:model")
+    assert [line for line in shown.split("\r\x1b[K") if line] == [
+        f"export: {stage} ..." for stage in ("opening networks:model", "passes", "model", "checks", "samples", "files")
+    ]
+
+
 def test_a_second_export_says_that_it_replaced_the_first(here: Path) -> None:
     assert "wrote    net.onnx" in hornbeam("export", "networks:model", "net.onnx").output
     assert "replaced net.onnx" in hornbeam("export", "networks:model", "net.onnx").output
@@ -146,13 +190,20 @@ MISTAKES = [
     pytest.param(["networks:number", "out"], "is a int, not a model", id="a number"),
     pytest.param(["networks:broken", "out"], "failed: ZeroDivisionError: oh no", id="a function that raises"),
     pytest.param(["networks:wrong", "out"], "Computed output size would be zero or negative", id="a network that does not fit"),
-    pytest.param(["networks:unbuilt", "out"], "isn't built: call it once", id="a model that is not built"),
+    pytest.param(["networks:unbuilt", "out"], "has no defined inputs yet", id="a model that is not built"),
     pytest.param(["networks:mixed", "out"], "a row's answer depends on the other rows", id="rows that depend on each other"),
     pytest.param(["networks:model", "out", "--name", "a/b"], "cannot be the name of a model", id="a name with a slash"),
     pytest.param(["networks:model", "plain.txt"], "is a file; give a directory", id="a file as the repository"),
     pytest.param(["networks:model", "plain.txt/net.onnx"], "cannot be written", id="a file as a directory"),
     pytest.param(["networks:model", "out", "--version", "0"], "0 is not in the range", id="a version below one"),
     pytest.param(["networks:model", "out", "--version", "x"], "'x' is not a valid integer", id="a version that is no number"),
+    pytest.param(["networks:model", "out", "--opset", "16"], "16 is not in the range 17<=x<=23", id="an opset too old"),
+    pytest.param(["networks:model", "out", "--dim", "given.1"], "'given.1' is not DIM=VALUE", id="a dimension without a value"),
+    pytest.param(["networks:model", "out", "--dim", "batch=2", "--dim", "batch=3"], "'batch' is given twice", id="a dimension twice"),
+    pytest.param(["networks:model", "out", "--dim", "given.1=5"], "'given.1' is not free, it is 4", id="a dimension that is fixed"),
+    pytest.param(["networks:model", "out", "--dtype", "float8"], "'float8' is not one of", id="an unknown dtype"),
+    pytest.param(["networks:model", "out", "--quantize", "int8-static"], "needs --calibration", id="no calibration"),
+    pytest.param(["networks:model", "out", "--check-against", "keras"], "needs a file that Keras saved", id="nothing to check against"),
     pytest.param(["networks:model"], "Missing argument 'DEST'", id="no destination"),
     pytest.param(["a" * 300, "out"], "SOURCE", id="a name too long for a file"),
     pytest.param(["networks:", "out"], "SOURCE", id="a module and no object"),

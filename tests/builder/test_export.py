@@ -53,20 +53,23 @@ def test_an_exported_network_answers_as_in_keras(oracle: Oracle, tmp_path: Path)
 def test_a_repository_gets_a_directory_a_model_and_a_version(tmp_path: Path) -> None:
     exported = small().export(tmp_path / "models", version=7)
     assert exported.path == tmp_path / "models" / "small" / "7" / "model.onnx"
-    assert written(tmp_path) == ["models", "models/small", "models/small/7", "models/small/7/model.onnx"]
+    files = ["models/small/7/model.onnx", "models/small/7/samples.npz"]
+    assert written(tmp_path) == ["models", "models/small", "models/small/7", *files]
+    assert [str(path.relative_to(tmp_path)) for path in (exported.path, exported.samples) if path] == files
+    assert exported.data is None
     assert exported.size == exported.path.stat().st_size
     assert exported.path.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_path_that_ends_in_onnx_is_the_file(tmp_path: Path) -> None:
     exported = small().export(tmp_path / "new" / "net.onnx", name="net")
-    assert written(tmp_path) == ["new", "new/net.onnx"]
+    assert written(tmp_path) == ["new", "new/net.onnx", "new/net.samples.npz"]
     assert onnx.load(exported.path).graph.name == "net"
 
 
 def test_an_export_says_what_it_replaced(tmp_path: Path) -> None:
     assert [small().export(tmp_path / "net.onnx").replaced for _ in range(2)] == [False, True]
-    assert written(tmp_path) == ["net.onnx"]
+    assert written(tmp_path) == ["net.onnx", "net.samples.npz"]
 
 
 def test_inputs_and_outputs_go_by_the_users_names(tmp_path: Path) -> None:
@@ -188,7 +191,7 @@ def test_a_check_that_fails_leaves_the_file_that_was_there(tmp_path: Path) -> No
     with pytest.raises(ExportError):
         Sequential([Input((4,)), Centered()]).export(path)
     assert path.read_bytes() == before
-    assert written(tmp_path) == ["net.onnx"]
+    assert written(tmp_path) == ["net.onnx", "net.samples.npz"]
 
 
 class Thrice(layers.Layer):
@@ -294,3 +297,34 @@ def test_what_onnx_runtime_cannot_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="ONNX Runtime cannot load the model, so nothing was written"):
         model.export(tmp_path / "net.onnx")
     assert written(tmp_path) == []
+
+
+def test_an_option_that_is_not_there_is_refused_as_python_does(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'opsets'"):
+        small().export(tmp_path / "net.onnx", opsets=20)
+
+
+def test_options_that_cannot_be_are_refused_all_at_once(tmp_path: Path) -> None:
+    with pytest.raises(
+        ExportError, match=r"(?s)3 problems:.*--opset is an integer.*--dtype is one of.*--without is one of .*found 'nothing'"
+    ):
+        small().export(tmp_path / "net.onnx", opset=3, dtype="float8", without=("nothing",))
+    assert written(tmp_path) == []
+
+
+def test_a_pass_can_be_left_out(tmp_path: Path) -> None:
+    exported = small().export(tmp_path / "net.onnx", without=("bias",))
+    assert "bias" not in [report.name for report in exported.passes]
+    assert [node.op_type for node in onnx.load(exported.path).graph.node] == ["MatMul", "Add"]
+
+
+def test_an_export_tells_what_it_is_at(tmp_path: Path) -> None:
+    stages: list[str] = []
+    small().export(tmp_path / "net.onnx", progress=stages.append, dtype="float16")
+    assert stages == ["passes", "model", "checks", "accuracy", "samples", "files"]
+
+
+def test_a_viewer_is_told_what_the_model_was_made_from(tmp_path: Path) -> None:
+    path = builder.load_model(DIGITS).export(tmp_path / "digits.onnx", dtype="float16").path
+    assert onnx.load(path).doc_string == "digits: made from digits.keras, saved by Keras 3.15.1, in float16"
+    assert properties(path)["hornbeam.precision"] == "float16"

@@ -78,9 +78,9 @@ def _scales_or_sizes(images: TensorLike, size: tuple[int, int]) -> tuple[TensorL
 
 
 def _scale(before: int, after: int) -> np.float32:
-    """The least scale by which a size becomes the other, rounded down as ONNX does it."""
+    """The least scale by which a size becomes the other, rounded down: ONNX Runtime multiplies in float32, ONNX's checker in float64."""
     scale = np.float32(after / before)
-    while int(np.float32(before) * scale) < after:
+    while int(np.float32(before) * scale) < after or int(before * float(scale)) < after:
         scale = np.nextafter(scale, np.float32(np.inf))
     return scale
 

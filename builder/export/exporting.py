@@ -1,0 +1,205 @@
+"""From a graph to a checked ONNX file: the only place that writes one, and it never leaves an unverified file.
+
+Everything is checked on the very files that are then put into place: by ONNX's checker, by an ONNX Runtime session, against
+the graph before any pass, at two batch sizes, and for rows that depend on each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from builder.errors import ExportError, UnsupportedError
+from builder.export.checks import (
+    ROWS,
+    Accuracy,
+    Answers,
+    accuracy,
+    answer,
+    check_equal,
+    check_fits,
+    check_rows,
+    check_same,
+    check_valid,
+    opened,
+)
+from builder.export.content import Content, is_small
+from builder.export.metadata import Source, batch_name, describe, describe_samples
+from builder.export.options import DYNAMIC, Options
+from builder.export.place import Place, place_of, staged
+from builder.export.quantization import calibration_of, quantize
+from builder.export.reference import compare_with_keras, keras_file_of
+from builder.export.samples import encode
+from builder.graph import Array, Graph, Spec
+from builder.passes import PassReport, optimize
+from builder.passes.dimensions import set_dimensions
+from builder.passes.opset import lower
+from builder.passes.precision import narrow
+from builder.runtime import Program
+
+__all__ = ["Export", "Progress", "export"]
+
+# How far two answers of one model may be apart, relative to the largest number of the output. Eight bits of an activation
+# that is measured while running depend on what else is in the batch.
+TOLERANCES = {None: 1e-4, "float16": 1e-2, "bfloat16": 5e-2, "int8": 1e-1, "int8-static": 1e-1}
+
+Progress = Callable[[str], None]  # is told what is being done
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A file that was written and checked. `batched` tells whether a server may run requests together.
+
+    `data` and `samples` are the files beside it, where there are such; `accuracy` is there where it has fewer bits than the
+    network; `from_keras` is the largest difference from Keras's answers, relative, where that was asked for.
+    """
+
+    path: Path
+    replaced: bool
+    size: int  # bytes, of the model and of its weights in another file
+    inputs: tuple[tuple[str, Spec], ...]
+    outputs: tuple[tuple[str, Spec], ...]
+    nodes: int
+    passes: tuple[PassReport, ...]
+    batched: bool
+    opset: int
+    data: Path | None
+    samples: Path | None
+    accuracy: Accuracy | None
+    from_keras: float | None
+
+
+def export(
+    graph: Graph,
+    destination: str | PathLike[str],
+    *,
+    name: str,
+    version: int,
+    source: Source,
+    options: Options | None = None,
+    progress: Progress = lambda stage: None,
+) -> Export:
+    """Writes `graph` to `destination`, or into it where that is a model repository, and returns what is there now.
+
+    Raises ExportError or UnsupportedError, with nothing written, when a check fails.
+    """
+    options = options or Options()
+    try:
+        place = place_of(Path(destination), name, version)
+    except OSError as error:
+        raise ExportError(f"{destination} cannot be written: {error.strerror}") from error
+    keras_file = keras_file_of(source) if options.check_against else None
+    graph = set_dimensions(graph, options.dims)
+    calibration = None if options.calibration is None else calibration_of(options.calibration, graph)
+    progress("passes")
+    optimized, passes = optimize(graph, options.without)
+    finished = lower(narrow(optimized, options.dtype) if options.dtype else optimized, options.opset)
+    progress("model")
+    content = _content(finished, options, calibration)
+    describe(content.proto, finished, name, source, options.precision)
+    replaced = place.model.exists()
+    with staged(place) as stage:
+        content.write(stage.model, stage.data)
+        progress("checks")
+        answers = _checked(stage.model, graph, finished, options, calibration)
+        found = _compared(stage, keras_file, optimized, answers, options, calibration, progress)
+        if options.samples:
+            progress("samples")
+            _write_samples(content, stage, finished, answers, TOLERANCES[options.precision])
+        progress("files")
+        size = _size(stage)
+    return Export(
+        path=place.model,
+        replaced=replaced,
+        size=size,
+        inputs=tuple((value.name, value.spec) for value in finished.inputs),
+        outputs=tuple((name, value.spec) for name, value in zip(finished.names, finished.outputs, strict=True)),
+        nodes=len(content.proto.graph.node),
+        passes=tuple(passes),
+        batched=batch_name(finished) is not None,
+        opset=options.opset,
+        data=place.data if content.apart else None,
+        samples=place.samples if options.samples else None,
+        accuracy=found.accuracy,
+        from_keras=found.from_keras,
+    )
+
+
+def _content(graph: Graph, options: Options, calibration: dict[str, Array] | None) -> Content:
+    external = options.external_threshold if options.external_data else None
+    if options.quantize is None:
+        return Content.of(graph, options.opset, external)
+    if not is_small(graph):
+        raise UnsupportedError(
+            "--quantize takes networks of up to 2 GB, and this one is larger; --dtype float16 takes any, so nothing was written"
+        )
+    whole = Content.of(graph, options.opset, None).proto
+    return Content.of_proto(quantize(whole, options.quantize, calibration), external)
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparisons:
+    accuracy: Accuracy | None
+    from_keras: float | None
+
+
+def _compared(
+    stage: Place,
+    keras_file: Path | None,
+    graph: Graph,
+    answers: Answers,
+    options: Options,
+    calibration: dict[str, Array] | None,
+    progress: Progress,
+) -> _Comparisons:
+    """How far the model is from others: from Keras's where there is a file for it, from `graph` where it has fewer bits."""
+    from_keras = measured = None
+    if keras_file is not None:
+        progress("Keras")
+        from_keras = compare_with_keras(keras_file, answers, max(TOLERANCES[options.precision], 1e-3))
+    if options.precision is not None:
+        progress("accuracy")
+        if options.dtype is not None:
+            check_fits(graph, options.dtype, answers)
+        measured = accuracy(opened(stage.model), graph, calibration, _size(stage))
+    return _Comparisons(measured, from_keras)
+
+
+def _checked(model: Path, before: Graph, graph: Graph, options: Options, calibration: dict[str, Array] | None) -> Answers:
+    """What the model in the file answers. Raises ExportError when it is not valid, does not run, or answers wrongly."""
+    check_valid(model)
+    session = opened(model)
+    answers = answer(session, graph, None if calibration is None else _first_rows(graph, calibration))
+    if batch_name(graph) and options.quantize != DYNAMIC:
+        check_rows(session, answers, TOLERANCES[options.precision])
+    elif batch_name(graph):  # it measures all rows together, so that each depends on the others a little: as it was, none may
+        whole = Program(before).session
+        check_rows(whole, answer(whole, before, answers.feeds), TOLERANCES[None])
+    del session  # its weights, before there are others
+    if options.precision is None:
+        check_same(before, answers)
+    return answers
+
+
+def _first_rows(graph: Graph, calibration: dict[str, Array]) -> dict[str, Array]:
+    return {
+        value.name: calibration[value.name][: value.spec.shape[0] if isinstance(value.spec.shape[0], int) else ROWS]
+        for value in graph.inputs
+    }
+
+
+def _write_samples(content: Content, stage: Place, graph: Graph, answers: Answers, tolerance: float) -> None:
+    """The samples, and the model once more, which says what they are; it is then held against them."""
+    data, sha256 = encode(answers)
+    stage.samples.write_bytes(data)
+    describe_samples(content.proto, sha256, tolerance)
+    content.write_model(stage.model)
+    check_valid(stage.model)
+    check_equal(answers, answer(opened(stage.model), graph, answers.feeds), tolerance)
+
+
+def _size(stage: Place) -> int:
+    """Bytes of the model and of its weights."""
+    return sum(path.stat().st_size for path in (stage.model, stage.data) if path.exists())
