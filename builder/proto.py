@@ -17,12 +17,13 @@ import onnx.shape_inference
 from onnx import TensorProto, helper, numpy_helper
 
 from builder.errors import NetworkError, UnsupportedError, several
-from builder.graph import Array, Attribute, Constant, Graph, Node, Parameter, Result, Spec, Value
+from builder.graph import Array, Attribute, Constant, Graph, Late, Node, Parameter, Result, Spec, Value
 
 __all__ = ["DTYPES", "IR_VERSION", "OPSET", "UNSUPPORTED", "infer", "is_dtype", "is_float", "model_proto", "standardize_dtype"]
 
 OPSET = 20
 IR_VERSION = 9
+DOMAINS = {"ai.onnx.ml": 2}  # beside ONNX's own, with the opset in which an operator that is used has its form
 UNSUPPORTED = "Unsupported"  # no operator: marks a value that plain ONNX cannot compute; see ops.unsupported
 PROTOBUF_LIMIT = 2**31 - 1  # bytes in one message
 
@@ -43,7 +44,6 @@ DTYPES: Mapping[str, int] = {
     "string": TensorProto.STRING,
 }
 _NAMES = {code: name for name, code in DTYPES.items()}
-_IMPORTS = [helper.make_opsetid("", OPSET)]
 _SHAPE_LIKE = 64  # elements: constants up to this size take part in inference, as shapes, axes and pads do
 
 
@@ -76,11 +76,11 @@ def infer(op: str, inputs: Sequence[Value | None], attributes: Mapping[str, Attr
     shape_like = {name: value.array for name, value in given.items() if isinstance(value, Constant) and _is_shape_like(value)}
     try:
         inferred = onnx.shape_inference.infer_node_outputs(
-            onnx.defs.get_schema(op, OPSET),
+            onnx.defs.get_schema(node.op_type, DOMAINS.get(node.domain, OPSET), node.domain),
             node,
             {name: _type(value.spec) for name, value in given.items()},
             {name: _tensor(array, name) for name, array in shape_like.items()},
-            opset_imports=_IMPORTS,
+            opset_imports=_imports((op,)),
             ir_version=IR_VERSION,
         )
     except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
@@ -99,7 +99,8 @@ def model_proto(graph: Graph) -> onnx.ModelProto:
         raise UnsupportedError(several("this network has no form in plain ONNX", refused))
     read = {*graph.outputs, *(value for node in every for value in node.inputs)}
     _check_size(value for value in read if isinstance(value, Constant | Parameter))
-    return helper.make_model(_graph(graph, "network", _Names(graph)), opset_imports=_IMPORTS, ir_version=IR_VERSION)
+    imports = _imports(node.op for node in every)
+    return helper.make_model(_graph(graph, "network", _Names(graph)), opset_imports=imports, ir_version=IR_VERSION)
 
 
 def _graph(graph: Graph, title: str, names: _Names) -> onnx.GraphProto:
@@ -144,7 +145,7 @@ class _Names:
 
     def node(self, node: Node) -> str:
         if node not in self._nodes:
-            self._nodes[node] = self._claim("/".join((*node.scope, node.op)))
+            self._nodes[node] = self._claim("/".join((*node.scope, _domain_and_name(node.op)[1])))
         return self._nodes[node]
 
     def weight(self, value: Constant | Parameter, scope: tuple[str, ...]) -> str:
@@ -190,11 +191,26 @@ def _node(node: Node, names: _Names) -> onnx.NodeProto:
 
 
 def _make_node(op: str, inputs: Sequence[str], outputs: Sequence[str], name: str, attributes: Mapping[str, Attribute]) -> onnx.NodeProto:
-    node = helper.make_node(op, inputs, outputs, name)
+    domain, op = _domain_and_name(op)
+    node = helper.make_node(op, inputs, outputs, name, domain=domain or None)
+    late = {key: item for value in attributes.values() if isinstance(value, Late) for key, item in value.attributes.items()}
+    given = {key: value for key, value in attributes.items() if not isinstance(value, Late)}
     node.attribute.extend(
-        helper.make_attribute(key, _body(value, name) if isinstance(value, Graph) else value) for key, value in attributes.items()
+        helper.make_attribute(key, _body(value, name) if isinstance(value, Graph) else value) for key, value in (given | late).items()
     )
     return node
+
+
+def _domain_and_name(op: str) -> tuple[str, str]:
+    """An operator's domain, empty for ONNX's own, and its name."""
+    domain, _, name = op.rpartition(".")
+    return domain, name
+
+
+def _imports(ops: Iterable[str]) -> list[onnx.OperatorSetIdProto]:
+    """ONNX's own operators, and those of each other domain that is used."""
+    used = {_domain_and_name(op)[0] for op in ops}
+    return [helper.make_opsetid("", OPSET), *(helper.make_opsetid(domain, DOMAINS[domain]) for domain in DOMAINS if domain in used)]
 
 
 def _copies(graph: Graph, names: _Names) -> list[onnx.NodeProto]:

@@ -44,6 +44,7 @@ def test_every_layer_has_a_row() -> None:
     assert layers == {row.layer for row in ROWS.values()}
 
 
+@pytest.mark.filterwarnings("ignore:(?s).*Explicitly requested dtype int64:UserWarning")  # of JAX, which Keras's MixUp asks for it
 @pytest.mark.filterwarnings("ignore:The structure of `inputs` doesn't match:UserWarning")  # a list of one, for a merging layer
 @each_row
 def test_a_layer_equals_that_of_keras(row: Row, layer: Layer) -> None:
