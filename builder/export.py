@@ -22,7 +22,7 @@ import numpy as np
 import onnx
 
 from builder.errors import ExportError
-from builder.graph import Array, Graph, Spec
+from builder.graph import Array, Graph, Input, Late, Result, Spec, Value
 from builder.passes import PassReport, optimize
 from builder.proto import model_proto
 from builder.runtime import open_session
@@ -148,9 +148,10 @@ def _checked(proto: onnx.ModelProto, graph: Graph, batched: bool) -> bytes:
 def _first_run(run: Any, graph: Graph) -> tuple[dict[str, Array], list[Array]]:
     """Random inputs that the network takes, and its outputs for them."""
     reason: Exception | None = None
+    terms = _terms(graph)
     for size in FREE_SIZES:
         generator = np.random.default_rng(0)
-        feeds = {value.name: _sample(value.spec, size, generator) for value in graph.inputs}
+        feeds = {value.name: _sample(value.spec, size, generator, terms.get(value, ())) for value in graph.inputs}
         try:
             return feeds, run(None, feeds)
         except Exception as error:  # as above
@@ -158,11 +159,32 @@ def _first_run(run: Any, graph: Graph) -> tuple[dict[str, Array], list[Array]]:
     raise ExportError(f"ONNX Runtime loads the model but cannot run it, so nothing was written: {reason}")
 
 
-def _sample(spec: Spec, size: int, generator: np.random.Generator) -> Array:
-    """Numbers of any sign for floats; 0 and 1 for integers, which may be indices."""
+def _terms(graph: Graph) -> dict[Value, Sequence[Any]]:
+    """What the inputs that are looked up as they come may be: the words and numbers of the lookups' vocabularies."""
+    found: dict[Value, Sequence[Any]] = {}
+    for node in graph.nodes():
+        late = next((value.attributes or {} for value in node.attributes.values() if isinstance(value, Late)), {})
+        keys = next((value for name, value in late.items() if name.startswith("keys_")), ())
+        source = node.inputs[0] if keys else None
+        while isinstance(source, Result) and source.node.op in ("Cast", "Identity", "Reshape"):
+            source = source.node.inputs[0]
+        if isinstance(source, Input) and isinstance(keys, tuple):
+            found[source] = keys
+    return found
+
+
+def _sample(spec: Spec, size: int, generator: np.random.Generator, terms: Sequence[Any]) -> Array:
+    """Numbers of any sign for floats; 0 and 1 for integers, which may be indices; texts of more words in each row than before it.
+
+    Where `terms` are known, those.
+    """
     shape = [dim if isinstance(dim, int) else ROWS if axis == 0 else size for axis, dim in enumerate(spec.shape)]
+    if terms:
+        picked = generator.integers(0, len(terms), shape)
+        return np.asarray(terms, object if spec.dtype == "string" else spec.dtype)[picked]
     if spec.dtype == "string":
-        return np.full(shape, "a", dtype=object)
+        count = int(np.prod(shape[1:]))
+        return np.asarray([f"a{' b' * (place // max(count, 1))}" for place in range(int(np.prod(shape)))], object).reshape(shape)
     if "float" in spec.dtype:
         return generator.normal(size=shape).astype(spec.dtype)
     return generator.integers(0, 2, shape).astype(spec.dtype)

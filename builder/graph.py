@@ -97,19 +97,23 @@ class Parameter:
         self.version += 1
 
 
+Entries = tuple[int, ...] | tuple[str, ...]
+
+
 class Late:
     """Attributes of a node that come late and may be set again, as a weight's numbers do: the words of a vocabulary.
 
-    `version` counts how often they were set.
+    `version` counts how often they were set; `missing` says what is to be done while they are not.
     """
 
-    __slots__ = ("attributes", "version")
+    __slots__ = ("attributes", "missing", "version")
 
-    def __init__(self, attributes: Mapping[str, Attribute]) -> None:
-        self.attributes = attributes
+    def __init__(self, missing: str) -> None:
+        self.attributes: Mapping[str, Entries] | None = None
+        self.missing = missing
         self.version = 0
 
-    def set(self, attributes: Mapping[str, Attribute]) -> None:
+    def set(self, attributes: Mapping[str, Entries]) -> None:
         self.attributes = attributes
         self.version += 1
 
@@ -204,8 +208,8 @@ class Graph:
 
     def versions(self) -> list[int]:
         """What changes whenever a weight, or an attribute that came late, is assigned again."""
-        late = (value for node in self.all_nodes() for value in node.attributes.values() if isinstance(value, Late))
-        return [item.version for item in (*self.parameters(), *late)]
+        late = [value for node in self.all_nodes() for value in node.attributes.values() if isinstance(value, Late)]
+        return [parameter.version for parameter in self.parameters()] + [attributes.version for attributes in late]
 
     def rewrite(self, rule: Rule) -> Graph:
         """The graph with `rule` applied to each node once, from inputs to outputs; itself when nothing changed."""
@@ -224,7 +228,7 @@ class Graph:
 
 
 # The body of a loop is a graph whose inputs are its own: it may read weights and constants of the whole network, and nothing else.
-Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | Graph | Late
+Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | Graph | Late
 
 
 def _body_outputs(node: Node) -> Iterator[Value]:

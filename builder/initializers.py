@@ -225,7 +225,8 @@ class STFT(Initializer):
             return waves
         window = window_of(self.window, frame, self.periodic)
         scale = {"density": np.sqrt(np.sum(window**2)), "spectrum": np.sum(np.abs(window))}.get(self.scaling or "", 1.0)
-        return waves * window[:, None, None] / scale
+        scaled: Array = waves * window[:, None, None] / scale
+        return scaled
 
 
 def get(identifier: Any) -> Initializer | None:

@@ -95,7 +95,7 @@ def model_proto(graph: Graph) -> onnx.ModelProto:
     Raises UnsupportedError, naming every offender, when something in it has no form in plain ONNX.
     """
     every = graph.all_nodes()
-    if refused := [_refusal(node) for node in every if node.op == UNSUPPORTED]:
+    if refused := [f"'{'/'.join(node.scope)}': {reason}" for node in every if (reason := _refusal(node)) is not None]:
         raise UnsupportedError(several("this network has no form in plain ONNX", refused))
     read = {*graph.outputs, *(value for node in every for value in node.inputs)}
     _check_size(value for value in read if isinstance(value, Constant | Parameter))
@@ -193,11 +193,9 @@ def _node(node: Node, names: _Names) -> onnx.NodeProto:
 def _make_node(op: str, inputs: Sequence[str], outputs: Sequence[str], name: str, attributes: Mapping[str, Attribute]) -> onnx.NodeProto:
     domain, op = _domain_and_name(op)
     node = helper.make_node(op, inputs, outputs, name, domain=domain or None)
-    late = {key: item for value in attributes.values() if isinstance(value, Late) for key, item in value.attributes.items()}
-    given = {key: value for key, value in attributes.items() if not isinstance(value, Late)}
-    node.attribute.extend(
-        helper.make_attribute(key, _body(value, name) if isinstance(value, Graph) else value) for key, value in (given | late).items()
-    )
+    for key, value in attributes.items():
+        for own, given in (value.attributes or {}).items() if isinstance(value, Late) else [(key, value)]:
+            node.attribute.append(helper.make_attribute(own, _body(given, name) if isinstance(given, Graph) else given))
     return node
 
 
@@ -257,5 +255,8 @@ def _reason(error: Exception) -> str:
     return str(error).strip().splitlines()[-1].rsplit("] ", 1)[-1]
 
 
-def _refusal(node: Node) -> str:
-    return f"'{'/'.join(node.scope)}': {node.attributes['reason']}"
+def _refusal(node: Node) -> str | None:
+    """Why a node cannot be written; None for one that can."""
+    if node.op == UNSUPPORTED:
+        return str(node.attributes["reason"])
+    return next((value.missing for value in node.attributes.values() if isinstance(value, Late) and value.attributes is None), None)

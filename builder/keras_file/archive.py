@@ -10,7 +10,8 @@ import io
 import json
 import zipfile
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,20 @@ __all__ = ["SavedModel", "read"]
 
 MEMBERS = 10_000  # more than any model has: a member a vocabulary, and three more
 CONFIG_BYTES = 64 * 2**20
+ASSETS = "assets/"
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
 @dataclass(frozen=True, slots=True)
 class SavedModel:
-    """What a `.keras` archive holds, read but not yet believed: `weights` is an HDF5 file."""
+    """What a `.keras` archive holds, read but not yet believed: `weights` is an HDF5 file, `assets` are files by their path."""
 
     path: Path
     config: dict[str, Any]
     weights: bytes
     keras_version: str | None
     sha256: str
+    assets: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def read(path: Path) -> SavedModel:
@@ -50,10 +53,11 @@ def read(path: Path) -> SavedModel:
             config = _json(path, archive, "config.json")
             metadata = _json(path, archive, "metadata.json") if "metadata.json" in archive.namelist() else {}
             weights = archive.read("model.weights.h5")
+            assets = {name: archive.read(name) for name in archive.namelist() if name.startswith(ASSETS) and not name.endswith("/")}
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise ModelFileError(f"{path} is not a .keras file, or is damaged: {error}") from None
     version = metadata.get("keras_version")
-    return SavedModel(path, config, weights, version if isinstance(version, str) else None, hashlib.sha256(data).hexdigest())
+    return SavedModel(path, config, weights, version if isinstance(version, str) else None, hashlib.sha256(data).hexdigest(), assets)
 
 
 def _check_members(path: Path, archive: zipfile.ZipFile, size: int) -> None:

@@ -21,16 +21,16 @@ __all__ = ["arrays", "follow"]
 
 
 def arrays(file: h5py.File, path: str, layer: Layer) -> list[tuple[Variable, Array]]:
-    """The numbers for each of the layer's own weights: datasets 0, 1, ... at `path`. Raises ModelFileError when they do not fit."""
+    """The numbers for each of the layer's own weights, by name, at `path`. Raises ModelFileError when they do not fit."""
     import h5py
 
     group = follow(file, path)
-    variables = layer.own_variables
+    variables = layer.saved_variables()
     if not isinstance(group, h5py.Group):
         raise ModelFileError(f"{path} is no group of arrays")
     if len(group) != len(variables):
         raise ModelFileError(f"needs {len(variables)} arrays at {path}, and the file has {len(group)}")
-    return [(variable, _array(follow(group, str(index)), f"{path}/{index}", variable)) for index, variable in enumerate(variables)]
+    return [(variable, _array(follow(group, name), f"{path}/{name}", variable)) for name, variable in variables.items()]
 
 
 def follow(group: h5py.Group, path: str) -> Any:

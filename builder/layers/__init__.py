@@ -130,6 +130,8 @@ from builder.layers.preprocessing.discretization import (
 from builder.layers.preprocessing.encoding import (
     CategoryEncoding,
 )
+from builder.layers.preprocessing.hashing import HashedCrossing, Hashing
+from builder.layers.preprocessing.lookup import IntegerLookup, StringLookup
 from builder.layers.preprocessing.normalization import (
     Normalization,
 )
@@ -147,6 +149,7 @@ from builder.layers.preprocessing.spectrogram import (
     MelSpectrogram,
     STFTSpectrogram,
 )
+from builder.layers.preprocessing.text import TextVectorization
 from builder.layers.recurrent.bidirectional import Bidirectional
 from builder.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
 from builder.layers.recurrent.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
@@ -255,10 +258,13 @@ __all__ = [
     "GlobalMaxPooling3D",
     "GroupNormalization",
     "GroupQueryAttention",
+    "HashedCrossing",
+    "Hashing",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
+    "IntegerLookup",
     "LSTMCell",
     "Lambda",
     "Layer",
@@ -324,7 +330,9 @@ __all__ = [
     "SpatialDropout3D",
     "SpectralNormalization",
     "StackedRNNCells",
+    "StringLookup",
     "Subtract",
+    "TextVectorization",
     "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",

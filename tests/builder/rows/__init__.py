@@ -13,9 +13,10 @@ from tests.builder.rows import (
     regularization,
     reshaping,
 )
+from tests.builder.rows.recorded import RECORDED
 from tests.builder.rows.row import Row
 
-__all__ = ["ROWS", "Row"]
+__all__ = ["RECORDED", "ROWS", "Row"]
 
 ROWS: dict[str, Row] = {
     **activation.ROWS,
