@@ -12,30 +12,18 @@ from builder.ops.symbolic import KerasTensor, TensorLike, converted, unsupported
 __all__ = [
     "AugMix",
     "CutMix",
-    "Equalization",
     "MixUp",
     "RandAugment",
-    "RandomBrightness",
-    "RandomColorDegeneration",
-    "RandomColorJitter",
-    "RandomContrast",
     "RandomCrop",
     "RandomElasticTransform",
     "RandomErasing",
     "RandomFlip",
     "RandomGaussianBlur",
-    "RandomGrayscale",
-    "RandomHue",
-    "RandomInvert",
     "RandomPerspective",
-    "RandomPosterization",
     "RandomRotation",
-    "RandomSaturation",
-    "RandomSharpness",
     "RandomShear",
     "RandomTranslation",
     "RandomZoom",
-    "Solarization",
 ]
 
 Factor = Any  # a number, or its least and greatest
@@ -90,15 +78,6 @@ class CutMix(_Augmentation):
         super().__init__(**kwargs)
 
 
-class Equalization(_Augmentation):
-    """`images`; in training, with their histograms made even, which Keras too does in training only."""
-
-    keeps_integers = True
-
-    def __init__(self, value_range: Any = (0, 255), bins: int = 256, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-
-
 class MixUp(_Augmentation):
     """`images`; in training, mixed with each other."""
 
@@ -121,54 +100,6 @@ class RandAugment(_Augmentation):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-
-
-class RandomBrightness(_Augmentation):
-    """`images`; in training, lighter or darker."""
-
-    keeps_integers = True
-
-    def __init__(self, factor: Factor, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-
-
-class RandomColorDegeneration(_Augmentation):
-    """`images`; in training, with weaker colours."""
-
-    keeps_integers = True
-
-    def __init__(
-        self, factor: Factor, value_range: Any = (0, 255), data_format: str | None = None, seed: int | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-
-
-class RandomColorJitter(_Augmentation):
-    """`images`; in training, of another brightness, contrast, saturation and hue."""
-
-    keeps_integers = True
-
-    def __init__(
-        self,
-        value_range: Any = (0, 255),
-        brightness_factor: Factor = None,
-        contrast_factor: Factor = None,
-        saturation_factor: Factor = None,
-        hue_factor: Factor = None,
-        seed: int | None = None,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-
-
-class RandomContrast(_Augmentation):
-    """`images`; in training, of another contrast."""
-
-    keeps_integers = True
-
-    def __init__(self, factor: Factor, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
 
 
@@ -247,37 +178,6 @@ class RandomGaussianBlur(_Augmentation):
         super().__init__(**kwargs)
 
 
-class RandomGrayscale(_Augmentation):
-    """`images`; in training, in grey."""
-
-    keeps_integers = True
-
-    def __init__(self, factor: float = 0.5, data_format: str | None = None, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-
-
-class RandomHue(_Augmentation):
-    """`images`; in training, of other hues."""
-
-    keeps_integers = True
-
-    def __init__(
-        self, factor: Factor, value_range: Any = (0, 255), data_format: str | None = None, seed: int | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-
-
-class RandomInvert(_Augmentation):
-    """`images`; in training, as negatives."""
-
-    keeps_integers = True
-
-    def __init__(
-        self, factor: Factor = 1.0, value_range: Any = (0, 255), seed: int | None = None, data_format: str | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-
-
 class RandomPerspective(_Augmentation):
     """`images`; in training, seen from elsewhere."""
 
@@ -294,17 +194,6 @@ class RandomPerspective(_Augmentation):
         super().__init__(**kwargs)
 
 
-class RandomPosterization(_Augmentation):
-    """`images`; in training, in fewer colours."""
-
-    keeps_integers = True
-
-    def __init__(
-        self, factor: Factor, value_range: Any = (0, 255), data_format: str | None = None, seed: int | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-
-
 class RandomRotation(_Augmentation):
     """`images`; in training, turned."""
 
@@ -317,26 +206,6 @@ class RandomRotation(_Augmentation):
         fill_value: float = 0.0,
         data_format: str | None = None,
         **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-
-
-class RandomSaturation(_Augmentation):
-    """`images`; in training, of another saturation."""
-
-    keeps_integers = True
-
-    def __init__(
-        self, factor: Factor, value_range: Any = (0, 255), data_format: str | None = None, seed: int | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-
-
-class RandomSharpness(_Augmentation):
-    """`images`; in training, sharper or softer."""
-
-    def __init__(
-        self, factor: Factor, value_range: Any = (0, 255), data_format: str | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
 
@@ -387,20 +256,6 @@ class RandomZoom(_Augmentation):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-
-
-class Solarization(_Augmentation):
-    """`images`; in training, with the bright parts inverted."""
-
-    def __init__(
-        self,
-        addition_factor: Factor = 0.0,
-        threshold_factor: Factor = 0.0,
-        value_range: Any = (0, 255),
-        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
