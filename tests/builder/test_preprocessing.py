@@ -47,6 +47,12 @@ def expected(answer: dict[str, Any]) -> Array:
     return np.asarray(answer["outputs"], object if answer["dtype"] == "string" else answer["dtype"])
 
 
+def test_every_layer_of_kerass_family_is_here() -> None:
+    theirs = {name: getattr(keras.layers, name) for name in dir(keras.layers)}
+    wanted = {name for name, cls in theirs.items() if ".preprocessing." in getattr(cls, "__module__", "")}
+    assert wanted == {name for name in layers.__all__ if ".preprocessing." in getattr(layers, name).__module__}
+
+
 # What TensorFlow answered.
 
 
@@ -128,6 +134,15 @@ def test_a_vocabulary_that_does_not_fit_is_refused(asset: str, instead: bytes | 
     path = without_asset(f"assets/layers/{asset}/vocabulary.txt", tmp_path, instead)
     with pytest.raises(ModelFileError, match=words):
         load_model(path)
+
+
+def test_texts_are_the_first_thing_of_a_sequential(tmp_path: Path) -> None:
+    texts = layers.TextVectorization(vocabulary=["fox", "the"], output_sequence_length=3)
+    model = builder.Sequential([Input((1,), dtype="string", name="text"), texts, layers.Embedding(4, 2, mask_zero=True)])
+    assert model.predict([["The fox."], ["A fox"]]).shape == (2, 3, 2)
+    assert model.export(tmp_path / "text.onnx").batched
+    alone = layers.TextVectorization(vocabulary=["fox", "the"])
+    np.testing.assert_array_equal(alone(np.array(["The fox.", "a"])), [[3, 2], [1, 0]])
 
 
 # Lookups.

@@ -23,22 +23,17 @@ ROWS = {
     "normalization along two axes": Row(
         "Normalization", {"axis": [-1, 1], "mean": [[1.0], [2.0]], "variance": [[2.0], [3.0]]}, ((2, 3, 1),)
     ),
-    "normalization along one of two axes": Row("Normalization", {"axis": (1, 2), "mean": [1.0, 2.0], "variance": [2.0, 3.0]}, ((3, 2, 4),)),
     "normalization, undone": Row("Normalization", {"mean": [1.0, 2.0], "variance": [4.0, 0.0], "invert": True}, ((3, 2),)),
     "categories that are there": Row("CategoryEncoding", {"num_tokens": 4}, ((3,),), "int32"),
     "categories, one by one": Row("CategoryEncoding", {"num_tokens": 4, "output_mode": "one_hot"}, ((3,),), "int32"),
     "one category": Row("CategoryEncoding", {"num_tokens": 4, "output_mode": "one_hot"}, ((1,),), "int32"),
     "categories counted": Row("CategoryEncoding", {"num_tokens": 4, "output_mode": "count"}, ((5,),), "int32"),
     "ranges": Row("Discretization", {"bin_boundaries": [-1.0, 0.0, 2.5]}, ((3, 2),)),
-    "ranges, one by one": Row("Discretization", {"bin_boundaries": [0.0, 2.0], "output_mode": "one_hot"}, ((3,),)),
     "ranges that are there": Row("Discretization", {"bin_boundaries": [0.0, 2.0], "output_mode": "multi_hot"}, ((4,),)),
     "ranges counted": Row("Discretization", {"bin_boundaries": [0.0, 2.0], "output_mode": "count", "dtype": "float16"}, ((4,),)),
-    "resizing": Row("Resizing", {"height": 8, "width": 3}, IMAGE),
     "resizing of bytes": Row("Resizing", {"height": 8, "width": 3}, IMAGE, "uint8"),
     "resizing to the nearest": Row("Resizing", {"height": 3, "width": 7, "interpolation": "nearest"}, IMAGE, "uint8"),
-    "resizing by cubes": Row("Resizing", {"height": 9, "width": 8, "interpolation": "bicubic"}, IMAGE),
     "resizing by cubes to less": Row("Resizing", {"height": 3, "width": 4, "interpolation": "bicubic", "antialias": True}, IMAGE),
-    "resizing by three lobes": Row("Resizing", {"height": 7, "width": 4, "interpolation": "lanczos3"}, IMAGE),
     "resizing by five lobes": Row("Resizing", {"height": 7, "width": 4, "interpolation": "lanczos5", "antialias": True}, IMAGE),
     "resizing of the middle": Row("Resizing", {"height": 4, "width": 4, "crop_to_aspect_ratio": True}, IMAGE),
     "resizing with margins": Row("Resizing", {"height": 9, "width": 4, "pad_to_aspect_ratio": True, "fill_value": 2.0}, IMAGE),
@@ -54,12 +49,9 @@ ROWS = {
     "contrast": Row("AutoContrast", {}, IMAGE, tolerance=1e-4),
     "contrast of bytes": Row("AutoContrast", {}, IMAGE, "uint8", 1e-3),
     "contrast by tiles": Row(
-        "ContrastLimitedAdaptiveHistogramEqualization", {"value_range": (-9, 9), "tile_grid_size": (2, 3)}, ((7, 6, 2),), tolerance=1e-4
-    ),
-    "contrast by tiles with the channels first": Row(
         "ContrastLimitedAdaptiveHistogramEqualization",
-        {"value_range": (-9, 9), "tile_grid_size": (1, 2), "clip_limit": 40.0, "data_format": "channels_first"},
-        ((2, 6, 5),),
+        {"value_range": (-9, 9), "tile_grid_size": (2, 1), "data_format": "channels_first"},
+        ((2, 5, 4),),
         tolerance=1e-4,
     ),
     "images without boxes": Row("MaxNumBoundingBoxes", {"max_number": 3}, IMAGE),
@@ -85,7 +77,6 @@ ROWS = {
     "spectrogram of magnitudes as an image": Row(
         "STFTSpectrogram", {"frame_length": 8, "mode": "magnitude", "expand_dims": True, "frame_step": 3}, ((30, 2),), tolerance=1e-4
     ),
-    "spectrogram of cosines": Row("STFTSpectrogram", {"frame_length": 8, "mode": "real", "scaling": None}, ((30, 1),), tolerance=1e-4),
     "spectrogram of sines, longer": Row(
         "STFTSpectrogram", {"frame_length": 6, "fft_length": 16, "mode": "imag", "periodic": True}, ((30, 1),), tolerance=1e-4
     ),
@@ -94,12 +85,6 @@ ROWS = {
         {"frame_length": 8, "mode": "stft", "data_format": "channels_first", "scaling": "spectrum"},
         ((2, 30),),
         tolerance=1e-4,
-    ),
-    "spectrogram of angles as an image": Row(
-        "STFTSpectrogram",
-        {"frame_length": 8, "mode": "angle", "data_format": "channels_first", "expand_dims": True, "window": "blackman"},
-        ((2, 30),),
-        tolerance=1e-3,
     ),
     "augmentation by mixing": _still("AugMix"),
     "augmentation by cutting": _still("CutMix", factor=0.5),
