@@ -2,7 +2,9 @@
 
 import json
 import re
+import string
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import builder
 from builder import Input, Model, layers, load_model
@@ -145,6 +149,69 @@ def test_texts_are_the_first_thing_of_a_sequential(tmp_path: Path) -> None:
     np.testing.assert_array_equal(alone(np.array(["The fox.", "a"])), [[3, 2], [1, 0]])
 
 
+# Any text, and any number.
+
+
+@given(
+    st.lists(
+        st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]) | st.sampled_from(" \t.,-_'AÉa"), max_size=12),
+        max_size=12,
+    )
+)
+@settings(max_examples=10, deadline=None, derandomize=True)
+def test_any_text_is_made_into_words_as_tensorflow_makes_it(texts: list[str]) -> None:
+    small = str.maketrans(string.ascii_uppercase, string.ascii_lowercase, string.punctuation)  # of ASCII, and no others
+    words = [[word for word in re.split("[ \t\n\v\f\r]", text.translate(small)) if word] for text in texts]
+    counts = Counter(word for text in words for word in text if word != "[UNK]")
+    layer = layers.TextVectorization(output_mode="count", max_tokens=len(counts) + 2)
+    if not counts:
+        return
+    layer.adapt(texts)
+    wanted = sorted(counts, key=lambda word: (counts[word], word.encode()), reverse=True)
+    assert layer.get_vocabulary(include_special_tokens=False) == wanted
+    np.testing.assert_array_equal(layer(array(texts))[:, 1:], [[text.count(word) for word in wanted] for text in words])
+
+
+MASK = 2**64 - 1
+
+
+def farmhash(text: bytes) -> int:
+    """FarmHash's Fingerprint64 of 32 bytes at most, after its description."""
+    k0, k1, k2, size = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F, len(text)
+
+    def word(start: int, length: int = 8) -> int:
+        return int.from_bytes(text[start : start + length], "little")
+
+    def turned(x: int, by: int) -> int:
+        return (x >> by | x << (64 - by)) & MASK
+
+    def mixed(x: int) -> int:
+        return (x & MASK) ^ ((x & MASK) >> 47)
+
+    def both(u: int, v: int, by: int) -> int:
+        return mixed((v ^ mixed((u ^ v) * by)) * by) * by & MASK
+
+    by = k2 + 2 * size & MASK
+    if size < 4:
+        return mixed((text[0] + (text[size // 2] << 8)) * k2 ^ (size + (text[-1] << 2)) * k0) * k2 & MASK
+    if size < 8:
+        return both(size + (word(0, 4) << 3), word(size - 4, 4), by)
+    if size <= 16:
+        a, b = word(0) + k2 & MASK, word(size - 8)
+        return both(turned(b, 37) * by + a & MASK, (turned(a, 25) + b) * by & MASK, by)
+    a, b, c, d = word(0) * k1 & MASK, word(8), word(size - 8) * by & MASK, word(size - 16) * k2 & MASK
+    return both(turned(a + b & MASK, 43) + turned(c, 30) + d & MASK, a + turned(b + k2 & MASK, 18) + c & MASK, by)
+
+
+HASHING = layers.Hashing(1_000_003)
+
+
+@given(st.lists(st.integers(0, 62).flatmap(lambda bits: st.integers(-(2**bits), 2**bits)), min_size=20, max_size=20))
+@settings(max_examples=30, deadline=None, derandomize=True)
+def test_any_number_is_hashed_as_tensorflow_hashes_it(numbers: list[int]) -> None:
+    np.testing.assert_array_equal(HASHING(np.asarray(numbers)), [farmhash(str(number).encode()) % 1_000_003 for number in numbers])
+
+
 # Lookups.
 
 
@@ -158,8 +225,8 @@ def test_a_config_may_name_no_file(layer: str) -> None:
 def test_a_path_is_taken_in_python(tmp_path: Path) -> None:
     path = tmp_path / "words.txt"
     path.write_text("earth\nwind\n")
-    for given in (path, str(path)):
-        layer = layers.StringLookup(vocabulary=given)
+    for place in (path, str(path)):
+        layer = layers.StringLookup(vocabulary=place)
         assert layer.get_vocabulary() == ["[UNK]", "earth", "wind"]
         assert layer.get_config()["vocabulary"] is None
         assert layer.save_own_assets() == {"vocabulary.txt": b"[UNK]\nearth\nwind"}
