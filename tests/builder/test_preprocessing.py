@@ -260,6 +260,10 @@ def test_a_stranger_is_an_error_where_there_is_no_index_for_it(tmp_path: Path) -
     [
         ("StringLookup", {"vocabulary": ["a", "b", "a"]}, "at least one repeated term. The repeated terms are: ['a']"),
         ("StringLookup", {"vocabulary": ["a", ""], "mask_token": ""}, "Found reserved mask token at unexpected location"),
+        ("StringLookup", {"vocabulary": ["a", 1]}, "The terms of a vocabulary must be string. Received: 1 (of type int)"),
+        ("IntegerLookup", {"vocabulary": [2**63]}, "The terms of a vocabulary must be int64"),
+        ("StringLookup", {"max_tokens": 2.5}, "`max_tokens` must be an integer"),
+        ("TextVectorization", {"output_sequence_length": 0}, "either None or a positive integer"),
         ("StringLookup", {"vocabulary": []}, "Cannot set an empty vocabulary"),
         ("StringLookup", {"vocabulary": ["a", "b"], "max_tokens": 2}, "Received vocabulary size is 3; `max_tokens` is 2"),
         ("StringLookup", {"max_tokens": 1}, "`max_tokens` must be greater than 1"),
@@ -285,6 +289,21 @@ def test_a_stranger_is_an_error_where_there_is_no_index_for_it(tmp_path: Path) -
 def test_arguments_that_do_not_fit_are_refused(layer: str, arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(NetworkError, match=re.escape(words)):
         getattr(layers, layer)(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("layer", "dtype"),
+    [
+        (layers.StringLookup(vocabulary=["a"], name="odd"), "int64"),
+        (layers.StringLookup(vocabulary=["a"], invert=True, name="odd"), "string"),
+        (layers.IntegerLookup(vocabulary=[1], name="odd"), "string"),
+        (layers.TextVectorization(name="odd"), "int64"),
+    ],
+    ids=["words of numbers", "words of words", "numbers of words", "texts of numbers"],
+)
+def test_inputs_of_another_kind_are_refused(layer: builder.Layer, dtype: str) -> None:
+    with pytest.raises(NetworkError, match=f"'odd'.*Received: {dtype}"):
+        layer(Input((1,), dtype=dtype))
 
 
 # What has no form in plain ONNX builds, is printed, and is refused with its name.

@@ -14,7 +14,7 @@ from builder.graph import Array, Late, Parameter, Spec
 from builder.layer import Layer
 from builder.layers.preprocessing.encoding import MODES, checked_mode, encoded, refuse_sparse
 from builder.layers.preprocessing.hashing import checked_salt, unhashable
-from builder.layers.preprocessing.vocabulary import VOCABULARY_FILE, Tally, parsed, plain_terms, read, separated, without_paths
+from builder.layers.preprocessing.vocabulary import VOCABULARY_FILE, Tally, check_terms, parsed, plain_terms, read, separated, without_paths
 from builder.ops.fingerprint import buckets, fingerprint
 from builder.ops.sizes import spec_dims
 from builder.ops.strings import looked_up
@@ -91,6 +91,7 @@ class _Lookup(Layer):
         """
         special = [self.mask_token] * self._oov_start + [self.oov_token] * self.num_oov_indices
         given = plain_terms(vocabulary)
+        check_terms(given, self.vocabulary_dtype)
         tokens, has_special = separated(given, special, self.mask_token, self.oov_token if self.invert else None)
         size = self._token_start + len(tokens)
         if self.max_tokens is not None and size > self.max_tokens:
@@ -157,12 +158,13 @@ class _Lookup(Layer):
         return {VOCABULARY_FILE: "\n".join(map(str, self.get_vocabulary())).encode()}
 
     def call(self, inputs: KerasTensor) -> TensorLike:
-        if self.invert:
-            return looked_up(converted(inputs, "int64"), self._table, self.oov_token)
-        terms = inputs if self.vocabulary_dtype == "string" else converted(inputs, "int64")
+        wanted = "int64" if self.invert else self.vocabulary_dtype
+        if (inputs.dtype == "string") != (wanted == "string"):
+            raise NetworkError(f"{type(self).__name__} takes {wanted} inputs here. Received: {inputs.dtype}")
+        terms = converted(inputs, wanted)
         assert isinstance(terms, KerasTensor)
-        if terms.dtype != self.vocabulary_dtype:
-            raise NetworkError(f"{type(self).__name__} takes {self.vocabulary_dtype} inputs. Received: {inputs.dtype}")
+        if self.invert:
+            return looked_up(terms, self._table, self.oov_token)
         indices = self._with_unknown(terms, looked_up(terms, self._table, UNKNOWN))
         if self.output_mode == "int":
             return indices
@@ -250,6 +252,10 @@ class _Lookup(Layer):
         return self._saved_size if self.tokens is None else self.vocabulary_size()
 
     def _check_arguments(self) -> None:
+        check_terms((token for token in (self.mask_token, self.oov_token) if token is not None), self.vocabulary_dtype)
+        counts = {"max_tokens": self.max_tokens, "num_oov_indices": self.num_oov_indices, "vocabulary_size": self._saved_size}
+        if wrong := [name for name, count in counts.items() if count is not None and type(count) is not int]:
+            raise NetworkError(f"`{wrong[0]}` must be an integer. Received: {wrong[0]}={counts[wrong[0]]}")
         if self.max_tokens is not None and self.max_tokens <= 1:
             raise NetworkError(f"If set, `max_tokens` must be greater than 1. Received: max_tokens={self.max_tokens}")
         if self.pad_to_max_tokens and self.max_tokens is None:

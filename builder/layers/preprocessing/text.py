@@ -62,6 +62,11 @@ class TextVectorization(Layer):
                 "`output_sequence_length` must not be set if `output_mode` is not 'int'. "
                 f"Received output_sequence_length={output_sequence_length}."
             )
+        if output_sequence_length is not None and (type(output_sequence_length) is not int or output_sequence_length < 1):
+            raise NetworkError(
+                "`output_sequence_length` must be either None or a positive integer. "
+                f"Received: output_sequence_length={output_sequence_length}"
+            )
         if ragged:
             raise NetworkError("Ragged tensors have no form in plain ONNX; give `output_sequence_length` instead")
         self.output_sequence_length = output_sequence_length

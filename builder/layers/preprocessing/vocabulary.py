@@ -13,7 +13,7 @@ import numpy as np
 from builder.errors import ModelFileError, NetworkError
 from builder.graph import Array
 
-__all__ = ["VOCABULARY_FILE", "Tally", "parsed", "plain_terms", "read", "separated", "without_paths"]
+__all__ = ["VOCABULARY_FILE", "Tally", "check_terms", "parsed", "plain_terms", "read", "separated", "without_paths"]
 
 VOCABULARY_FILE = "vocabulary.txt"
 
@@ -75,6 +75,14 @@ def plain_terms(given: Iterable[Any]) -> list[Any]:
     """Terms as Python's strings and integers."""
     plain = [term.item() if isinstance(term, np.generic) else term for term in given]
     return [term.decode() if isinstance(term, bytes) else term for term in plain]
+
+
+def check_terms(terms: Iterable[Any], dtype: str) -> None:
+    """Raises NetworkError for a term that is no string, or no integer of 64 bits, whichever they should be."""
+    for term in terms:
+        fits = isinstance(term, str) if dtype == "string" else type(term) is int and -(2**63) <= term < 2**63
+        if not fits:
+            raise NetworkError(f"The terms of a vocabulary must be {dtype}. Received: {term!r:.100} (of type {type(term).__name__})")
 
 
 def separated(given: list[Any], special: list[Any], mask: Any, unknown: Any) -> tuple[list[Any], bool]:
