@@ -19,7 +19,7 @@ class Executable:
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """The outputs for `arrays`, one for each input of the graph."""
-        versions = [parameter.version for parameter in self.graph.parameters()]
+        versions = self.graph.versions()
         if self._program is None or versions != self._versions:
             self._program, self._versions = Program(optimize(self.graph)[0]), versions
         return self._program.run(arrays)

@@ -23,6 +23,7 @@ __all__ = [
     "Dim",
     "Graph",
     "Input",
+    "Late",
     "Node",
     "Parameter",
     "Result",
@@ -96,9 +97,33 @@ class Parameter:
         self.version += 1
 
 
+Entries = tuple[int, ...] | tuple[str, ...]
+
+
+class Late:
+    """Attributes of a node that come late and may be set again, as a weight's numbers do: the words of a vocabulary.
+
+    `version` counts how often they were set; `missing` says what is to be done while they are not.
+    """
+
+    __slots__ = ("attributes", "missing", "version")
+
+    def __init__(self, missing: str) -> None:
+        self.attributes: Mapping[str, Entries] | None = None
+        self.missing = missing
+        self.version = 0
+
+    def set(self, attributes: Mapping[str, Entries]) -> None:
+        self.attributes = attributes
+        self.version += 1
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """One operation: `op` is an ONNX operator; `specs` has one entry an output; `scope` is the path of layers it is in."""
+    """One operation: `op` is an ONNX operator; `specs` has one entry an output; `scope` is the path of layers it is in.
+
+    An operator of another domain than ONNX's own is written with it: "ai.onnx.ml.LabelEncoder".
+    """
 
     op: str
     inputs: tuple[Value | None, ...]
@@ -181,6 +206,11 @@ class Graph:
         read = (value for node in self.all_nodes() for value in (*node.inputs, *_body_outputs(node)))
         return list(dict.fromkeys(value for value in (*read, *self.outputs) if isinstance(value, Parameter)))
 
+    def versions(self) -> list[int]:
+        """What changes whenever a weight, or an attribute that came late, is assigned again."""
+        late = [value for node in self.all_nodes() for value in node.attributes.values() if isinstance(value, Late)]
+        return [parameter.version for parameter in self.parameters()] + [attributes.version for attributes in late]
+
     def rewrite(self, rule: Rule) -> Graph:
         """The graph with `rule` applied to each node once, from inputs to outputs; itself when nothing changed."""
         replaced: dict[Value, Value] = {}
@@ -198,7 +228,7 @@ class Graph:
 
 
 # The body of a loop is a graph whose inputs are its own: it may read weights and constants of the whole network, and nothing else.
-Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | Graph
+Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | Graph | Late
 
 
 def _body_outputs(node: Node) -> Iterator[Value]:

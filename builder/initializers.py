@@ -16,9 +16,11 @@ import numpy as np
 from builder.errors import NetworkError
 from builder.graph import Array
 from builder.naming import snake_case
+from builder.ops.windows import window_of
 
 __all__ = [
     "INITIALIZERS",
+    "STFT",
     "Constant",
     "GlorotNormal",
     "GlorotUniform",
@@ -206,6 +208,27 @@ class LecunNormal(_Scaled):
     """Truncated normal of variance `1 / fan_in`."""
 
     rule = (1.0, "fan_in", "truncated_normal")
+
+
+@dataclass(frozen=True)
+class STFT(Initializer):
+    """The "real" or "imag" waves of each frequency under a window: `(frame, 1, bins)`, in Keras's `scaling`."""
+
+    side: str = "real"
+    window: Any = "hann"
+    scaling: str | None = "density"
+    periodic: bool = False
+
+    def numbers(self, shape: tuple[int, ...]) -> Array:
+        frame, _, bins = shape
+        angles = -np.pi * np.outer(np.arange(frame), np.arange(bins)) / max(bins - 1, 1)
+        waves: Array = (np.cos(angles) if self.side == "real" else np.sin(angles))[:, None]
+        if self.window is None:
+            return waves
+        window = window_of(self.window, frame, self.periodic)
+        scale = {"density": np.sqrt(np.sum(window**2)), "spectrum": np.sum(np.abs(window))}.get(self.scaling or "", 1.0)
+        scaled: Array = waves * window[:, None, None] / scale
+        return scaled
 
 
 def get(identifier: Any) -> Initializer | None:

@@ -163,6 +163,10 @@ class Layer:
     def add_metric(self, *args: Any, **kwargs: Any) -> None:
         """Takes what would be watched in training, and has no effect."""
 
+    def saved_variables(self) -> dict[str, Variable]:
+        """What a file keeps of this layer's own weights, by the names that it has for them: "0", "1" and so on."""
+        return {str(index): variable for index, variable in enumerate(self.own_variables)}
+
     def load_own_assets(self, files: Mapping[str, bytes]) -> None:
         """Takes what a `.keras` file keeps for this layer beside its weights, by file name: a vocabulary."""
 
@@ -345,10 +349,10 @@ class Layer:
         if not arrays:
             raise NetworkError(f"layer '{self.name}' was called without a tensor: pass arrays, or symbolic tensors from Input()")
         others = [repr(leaf) if array is None else "an array" for leaf, array in zip(flatten((args, kwargs)), given, strict=True)]
-        key = (tuple((array.ndim, array.shape[1:], array.dtype.name) for array in arrays), repr(pack((args, kwargs), others)))
+        key = (tuple((array.ndim, array.shape[1:], _dtype_name(array)) for array in arrays), repr(pack((args, kwargs), others)))
         if key not in self._executables:
             inputs = [
-                placeholder(f"input_{index}", (None, *array.shape[1:])[: array.ndim], array.dtype.name)
+                placeholder(f"input_{index}", (None, *array.shape[1:])[: array.ndim], _dtype_name(array))
                 for index, array in enumerate(arrays)
             ]
             symbols = iter(inputs)
@@ -383,6 +387,10 @@ def _array(leaf: Any) -> Array | None:
         array = np.asarray(leaf)
         return array.astype(np.float32) if array.dtype == np.float64 else array
     return None
+
+
+def _dtype_name(array: Array) -> str:
+    return "string" if array.dtype.kind in "OUS" else array.dtype.name
 
 
 def _marking(build: Callable[..., None]) -> Callable[..., None]:

@@ -17,7 +17,7 @@ import onnx.shape_inference
 from onnx import TensorProto, helper, numpy_helper
 
 from builder.errors import NetworkError, UnsupportedError, several
-from builder.graph import Array, Attribute, Constant, Graph, Node, Parameter, Result, Spec, Value
+from builder.graph import Array, Attribute, Constant, Graph, Late, Node, Parameter, Result, Spec, Value
 
 __all__ = [
     "DTYPES",
@@ -35,6 +35,7 @@ __all__ = [
 
 OPSET = 20
 IR_VERSION = 9
+DOMAINS = {"ai.onnx.ml": 2}  # beside ONNX's own, with the opset in which an operator that is used has its form
 UNSUPPORTED = "Unsupported"  # no operator: marks a value that plain ONNX cannot compute; see ops.unsupported
 PROTOBUF_LIMIT = 2**31 - 1  # bytes in one message
 
@@ -55,7 +56,6 @@ DTYPES: Mapping[str, int] = {
     "string": TensorProto.STRING,
 }
 _NAMES = {code: name for name, code in DTYPES.items()}
-_IMPORTS = [helper.make_opsetid("", OPSET)]
 Store = Callable[[Array, str], TensorProto]  # how a file keeps a weight
 _SHAPE_LIKE = 64  # elements: constants up to this size take part in inference, as shapes, axes and pads do
 
@@ -89,11 +89,11 @@ def infer(op: str, inputs: Sequence[Value | None], attributes: Mapping[str, Attr
     shape_like = {name: value.array for name, value in given.items() if isinstance(value, Constant) and _is_shape_like(value)}
     try:
         inferred = onnx.shape_inference.infer_node_outputs(
-            onnx.defs.get_schema(op, OPSET),
+            onnx.defs.get_schema(node.op_type, DOMAINS.get(node.domain, OPSET), node.domain),
             node,
             {name: _type(value.spec) for name, value in given.items()},
             {name: tensor_proto(array, name) for name, array in shape_like.items()},
-            opset_imports=_IMPORTS,
+            opset_imports=_imports((op,), OPSET),
             ir_version=IR_VERSION,
         )
     except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
@@ -138,9 +138,10 @@ def tensor_proto(array: Array, name: str) -> onnx.TensorProto:
 
 
 def _model(graph: Graph, opset: int, store: Store) -> onnx.ModelProto:
-    if refused := [_refusal(node) for node in graph.all_nodes() if node.op == UNSUPPORTED]:
+    every = graph.all_nodes()
+    if refused := [f"'{'/'.join(node.scope)}': {reason}" for node in every if (reason := _refusal(node)) is not None]:
         raise UnsupportedError(several("this network has no form in plain ONNX", refused))
-    imports = [helper.make_opsetid("", opset)]
+    imports = _imports((node.op for node in every), opset)
     made = _graph(graph, "network", _Names(graph), store)
     return helper.make_model(made, opset_imports=imports, ir_version=helper.find_min_ir_version_for(imports))
 
@@ -187,7 +188,7 @@ class _Names:
 
     def node(self, node: Node) -> str:
         if node not in self._nodes:
-            self._nodes[node] = self._claim("/".join((*node.scope, node.op)))
+            self._nodes[node] = self._claim("/".join((*node.scope, _domain_and_name(node.op)[1])))
         return self._nodes[node]
 
     def weight(self, value: Constant | Parameter, scope: tuple[str, ...]) -> str:
@@ -233,11 +234,24 @@ def _node(node: Node, names: _Names) -> onnx.NodeProto:
 
 
 def _make_node(op: str, inputs: Sequence[str], outputs: Sequence[str], name: str, attributes: Mapping[str, Attribute]) -> onnx.NodeProto:
-    node = helper.make_node(op, inputs, outputs, name)
-    node.attribute.extend(
-        helper.make_attribute(key, _body(value, name) if isinstance(value, Graph) else value) for key, value in attributes.items()
-    )
+    domain, op = _domain_and_name(op)
+    node = helper.make_node(op, inputs, outputs, name, domain=domain or None)
+    for key, value in attributes.items():
+        for own, given in (value.attributes or {}).items() if isinstance(value, Late) else [(key, value)]:
+            node.attribute.append(helper.make_attribute(own, _body(given, name) if isinstance(given, Graph) else given))
     return node
+
+
+def _domain_and_name(op: str) -> tuple[str, str]:
+    """An operator's domain, empty for ONNX's own, and its name."""
+    domain, _, name = op.rpartition(".")
+    return domain, name
+
+
+def _imports(ops: Iterable[str], opset: int) -> list[onnx.OperatorSetIdProto]:
+    """ONNX's own operators, and those of each other domain that is used."""
+    used = {_domain_and_name(op)[0] for op in ops}
+    return [helper.make_opsetid("", opset), *(helper.make_opsetid(domain, DOMAINS[domain]) for domain in DOMAINS if domain in used)]
 
 
 def _copies(graph: Graph, names: _Names) -> list[onnx.NodeProto]:
@@ -278,5 +292,8 @@ def _reason(error: Exception) -> str:
     return str(error).strip().splitlines()[-1].rsplit("] ", 1)[-1]
 
 
-def _refusal(node: Node) -> str:
-    return f"'{'/'.join(node.scope)}': {node.attributes['reason']}"
+def _refusal(node: Node) -> str | None:
+    """Why a node cannot be written; None for one that can."""
+    if node.op == UNSUPPORTED:
+        return str(node.attributes["reason"])
+    return next((value.missing for value in node.attributes.values() if isinstance(value, Late) and value.attributes is None), None)

@@ -13,13 +13,13 @@ import onnx
 
 from builder.errors import ExportError, several
 from builder.export.content import is_small, size_of
+from builder.export.inputs import FREE_SIZES, feeds_of
 from builder.export.place import Place
-from builder.graph import Array, Graph, Spec
+from builder.graph import Array, Graph
 from builder.passes.precision import peaks
 from builder.runtime import Program, open_session
 
 __all__ = [
-    "ROWS",
     "Accuracy",
     "Answers",
     "accuracy",
@@ -31,12 +31,9 @@ __all__ = [
     "check_valid",
     "difference",
     "opened",
-    "sample",
 ]
 
-ROWS = 3  # in the larger of the two batches that are run
 MANY = 32  # for a measure of accuracy
-FREE_SIZES = (16, 64, 256)  # tried in turn for axes that are free, until the network takes one
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +80,12 @@ def answer(session: Any, graph: Graph, feeds: Mapping[str, Array] | None) -> Ans
     """The model's answers to `feeds`, or else to random inputs that it takes. Raises ExportError when it cannot run."""
     reason: Exception | None = None
     for size in FREE_SIZES:
-        tried = dict(feeds) if feeds is not None else _feeds(graph, size)
+        tried = dict(feeds) if feeds is not None else feeds_of(graph, size)
         try:
             return Answers(tried, dict(zip(graph.names, session.run(None, tried), strict=True)))
         except Exception as error:  # as above
             reason = error
     raise ExportError(f"ONNX Runtime loads the model but cannot run it, so nothing was written: {reason}")
-
-
-def sample(spec: Spec, size: int, generator: np.random.Generator, rows: int = ROWS) -> Array:
-    """Numbers of any sign for floats; 0 and 1 for integers, which may be indices. Free axes have `size`, the first `rows`."""
-    shape = [dim if isinstance(dim, int) else rows if axis == 0 else size for axis, dim in enumerate(spec.shape)]
-    if spec.dtype == "string":
-        return np.full(shape, "a", dtype=object)
-    if "float" in spec.dtype:
-        return generator.normal(size=shape).astype(spec.dtype)
-    return generator.integers(0, 2, shape).astype(spec.dtype)
 
 
 def check_same(graph: Graph, answers: Answers) -> None:
@@ -153,7 +140,7 @@ def accuracy(session: Any, graph: Graph, calibration: Mapping[str, Array] | None
 
     Raises ExportError when a number of it is no longer one.
     """
-    feeds = dict(calibration) if calibration is not None else _feeds(graph, FREE_SIZES[0], MANY)
+    feeds = dict(calibration) if calibration is not None else feeds_of(graph, FREE_SIZES[0], MANY)
     whole = Program(graph)
     batches = list(_in_batches(graph, feeds))
     found = _joined([session.run(None, batch) for batch in batches])
@@ -178,11 +165,6 @@ def difference(one: Array, other: Array) -> Array:
     with np.errstate(invalid="ignore"):
         gap = np.abs(np.subtract(one, other, dtype=np.float64)) / scale
     return np.where(one == other, 0.0, np.where(np.isnan(one) & np.isnan(other), 0.0, gap))
-
-
-def _feeds(graph: Graph, size: int, rows: int = ROWS) -> dict[str, Array]:
-    generator = np.random.default_rng(0)
-    return {value.name: sample(value.spec, size, generator, rows) for value in graph.inputs}
 
 
 def _in_batches(graph: Graph, feeds: Mapping[str, Array]) -> Iterator[dict[str, Array]]:

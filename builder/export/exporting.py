@@ -13,7 +13,6 @@ from pathlib import Path
 
 from builder.errors import ExportError, UnsupportedError
 from builder.export.checks import (
-    ROWS,
     Accuracy,
     Answers,
     accuracy,
@@ -26,6 +25,7 @@ from builder.export.checks import (
     opened,
 )
 from builder.export.content import Content, is_small
+from builder.export.inputs import ROWS
 from builder.export.metadata import Source, batch_name, describe, describe_samples
 from builder.export.options import DYNAMIC, Options
 from builder.export.place import Place, place_of, staged

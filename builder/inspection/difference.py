@@ -11,7 +11,8 @@ import onnx
 from onnx import numpy_helper
 
 from builder.errors import ModelFileError
-from builder.export.checks import FREE_SIZES, difference, sample
+from builder.export.checks import difference
+from builder.export.inputs import FREE_SIZES, sample
 from builder.graph import Array, Spec
 from builder.inspection.description import Tensor, describe_file, proto_of, tensors_of
 from builder.runtime import open_session

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import stat
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from builder.keras_file.zip import check_members
 
 __all__ = ["SavedModel", "file_bytes", "read"]
 
-CONFIG, METADATA, HDF5, NPZ = "config.json", "metadata.json", "model.weights.h5", "model.weights.npz"
+CONFIG, METADATA, HDF5, NPZ, ASSETS = "config.json", "metadata.json", "model.weights.h5", "model.weights.npz", "assets/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class SavedModel:
     """What a saved network holds, read but not yet believed.
 
     `weights` is an HDF5 file in which they are found by path; with `is_legacy` one in which layers are found by name; and
-    without either, `arrays` is an .npz file.
+    without either, `arrays` is an .npz file. `assets` are files by their path.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class SavedModel:
     sha256: str
     weights: bytes = b""
     arrays: bytes = b""
+    assets: Mapping[str, bytes] = field(default_factory=dict)
     is_legacy: bool = False
 
 
@@ -52,7 +54,8 @@ def read(path: Path) -> SavedModel:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             check_members(archive, len(data))
-            members = {name: archive.read(name) for name in (CONFIG, METADATA, HDF5, NPZ) if name in archive.namelist()}
+            wanted = [name for name in archive.namelist() if name in (CONFIG, METADATA, HDF5, NPZ) or _is_asset(name)]
+            members = {name: archive.read(name) for name in wanted}
     except ModelFileError as error:
         raise ModelFileError(f"{path} cannot be opened: {error}") from None
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
@@ -76,9 +79,9 @@ def _from_directory(path: Path) -> SavedModel:
     """A network that was saved with `zipped=False`. A member that is a link would lead out of the directory: refused."""
     members: dict[str, bytes] = {}
     digest = hashlib.sha256()
-    for name in (CONFIG, METADATA, HDF5, NPZ):
+    for name in (CONFIG, METADATA, HDF5, NPZ, *_asset_names(path)):
         member = path / name
-        if member.is_symlink():
+        if any(part.is_symlink() for part in (member, *member.parents) if part != path and path in part.parents):
             raise ModelFileError(f"{member} is a link, which Keras never writes")
         if member.exists():
             members[name] = file_bytes(member)
@@ -95,7 +98,27 @@ def _from_members(path: Path, members: Mapping[str, bytes], sha256: str) -> Save
     metadata = parsed(members[METADATA], f"{path}: {METADATA}") if METADATA in members else {}
     version = metadata.get("keras_version")
     version = version if isinstance(version, str) else None
-    return SavedModel(path, config, version, sha256, members.get(HDF5, b""), members.get(NPZ, b""))
+    assets = {name: data for name, data in members.items() if _is_asset(name)}
+    return SavedModel(path, config, version, sha256, members.get(HDF5, b""), members.get(NPZ, b""), assets)
+
+
+def _is_asset(name: str) -> bool:
+    return name.startswith(ASSETS) and not name.endswith("/")
+
+
+def _asset_names(directory: Path) -> Iterator[str]:
+    """What is below the directory of assets, in order; where that is a link, its own name, to be refused as one."""
+    root = directory / ASSETS
+    if root.is_symlink():
+        yield ASSETS.rstrip("/")
+        return
+    for folder, folders, files in sorted(os.walk(root)):
+        below = [Path(folder) / name for name in sorted((*folders, *files))]
+        yield from (str(path.relative_to(directory)) for path in below if _is_leaf(path))
+
+
+def _is_leaf(path: Path) -> bool:
+    return path.is_symlink() or not path.is_dir()
 
 
 def _from_hdf5(path: Path, data: bytes, sha256: str) -> SavedModel:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from builder.errors import ModelFileError
+from builder.errors import HornbeamError, ModelFileError, several
 from builder.keras_file import npz, safetensors
-from builder.keras_file.archive import SavedModel, file_bytes, read
+from builder.keras_file.archive import ASSETS, SavedModel, file_bytes, read
 from builder.keras_file.hdf5 import MAGIC, opened
 from builder.keras_file.json import parsed
+from builder.keras_file.paths import layers_by_path
 from builder.keras_file.stored import Found, Stored
 from builder.keras_file.weights import by_layer, by_name, by_path, in_groups, in_tables
 from builder.layer import Layer
@@ -21,7 +22,10 @@ __all__ = ["assign_weights", "load_weights"]
 
 
 def assign_weights(model: Layer, saved: SavedModel) -> None:
-    """Gives every weight of `model` its numbers. Raises ModelFileError, with nothing assigned, unless all of them fit."""
+    """Gives every weight of `model` its numbers, and every layer what the file keeps for it beside them.
+
+    Raises ModelFileError, with no weight assigned, unless all of them fit.
+    """
     wanted = _Wanted(model, f"the weights in {saved.path}")
     if saved.is_legacy:
         with opened(saved.weights, wanted.what) as file:
@@ -32,6 +36,8 @@ def assign_weights(model: Layer, saved: SavedModel) -> None:
             wanted.assign(by_path(model, in_groups([file])), len(saved.weights))
     else:
         wanted.from_tables(npz.arrays, saved.arrays)
+    if problems := [problem for path, _, layer in layers_by_path(model) if (problem := _assets(saved, path, layer)) is not None]:
+        raise ModelFileError(several(f"the assets in {saved.path} do not fit the network", problems))
 
 
 def load_weights(model: Layer, path: Path, skip_mismatch: bool = False, by_name: bool = False, skipped: Sequence[Layer] = ()) -> None:
@@ -110,6 +116,17 @@ class _Wanted:
         if not self.skip_mismatch:
             found.raise_problems(f"{self.what} do not fit the network")
         found.assign(size)
+
+
+def _assets(saved: SavedModel, path: str, layer: Layer) -> str | None:
+    """Gives a layer the files that are in its directory. Why they do not fit; None when they do."""
+    directory = f"{ASSETS}{path}/"
+    files = {name.removeprefix(directory): content for name, content in saved.assets.items() if name.startswith(directory)}
+    try:
+        layer.load_own_assets(files)
+    except HornbeamError as error:
+        return f"layer '{layer.name}': {error}"
+    return None
 
 
 def _is_beside(path: Path, name: str) -> bool:

@@ -34,15 +34,15 @@ class Owner:
     layer: Layer
 
     @property
-    def variables(self) -> list[Variable]:
-        return self.layer.own_variables
+    def variables(self) -> dict[str, Variable]:
+        return self.layer.saved_variables()
 
 
 def by_path(model: Layer, find: Find, skipped: frozenset[int] = frozenset()) -> Found:
     """The arrays that `find` has for each layer with weights; `skipped` are the identities of layers to leave out."""
     found = Found()
     for owner in _owners(model, skipped):
-        found.add(owner.layer.name, owner.variables, lambda owner=owner: find(owner))  # type: ignore[misc]
+        found.add(owner.layer.name, list(owner.variables.values()), lambda owner=owner: find(owner))  # type: ignore[misc]
     return found
 
 
@@ -55,12 +55,12 @@ def in_groups(files: Sequence[Hdf5]) -> Find:
         for group in groups:
             if not group.is_group:
                 raise ModelFileError(f"{group.path} is no group of arrays")
-            names = [str(index) for index in range(len(owner.variables)) if str(index) in group]
+            names = [name for name in owner.variables if name in group]
             parts |= {name: group.follow(name).array() for name in names}
         size = sum(len(group) for group in groups)
         if size != len(owner.variables) or len(parts) != size:
             raise ModelFileError(f"needs {len(owner.variables)} arrays at {owner.path}/vars, and the file has {size}")
-        return [parts[str(index)] for index in range(size)]
+        return [parts[name] for name in owner.variables]
 
     return find
 
@@ -70,8 +70,8 @@ def in_tables(arrays: Mapping[str, Stored]) -> Find:
 
     def find(owner: Owner) -> list[Stored]:
         found = []
-        for index, variable in enumerate(owner.variables):
-            names = (f"{owner.path}/vars/{index}".strip("/"), "/".join((*owner.names, variable.name)))
+        for key, variable in owner.variables.items():
+            names = (f"{owner.path}/vars/{key}".strip("/"), "/".join((*owner.names, variable.name)))
             known = [name for name in names if name in arrays]
             if not known:
                 raise ModelFileError(f"the file has neither {names[0]!r} nor {names[1]!r}")
@@ -183,5 +183,5 @@ def _old_or_new(file: Hdf5, path: str, required: bool) -> Hdf5 | None:
 def _owners(model: Layer, skipped: frozenset[int]) -> Iterator[Owner]:
     """Each layer that has weights of its own; the names leave the model's out."""
     for path, names, layer in layers_by_path(model, skipped):
-        if layer.own_variables:
+        if layer.saved_variables():
             yield Owner(path, names[1:], layer)

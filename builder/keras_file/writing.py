@@ -41,7 +41,7 @@ class _Group:
 
     path: str
     name: str
-    weights: dict[int, Variable] = field(default_factory=dict)
+    weights: dict[str, Variable] = field(default_factory=dict)
 
 
 def write_archive(model: Layer, path: Path, date: datetime | None = None) -> None:
@@ -105,7 +105,7 @@ def _members(model: Layer, date: datetime | None) -> Iterator[tuple[str, bytes]]
 
 
 def _groups(model: Layer) -> list[_Group]:
-    return [_Group(path, layer.name, dict(enumerate(layer.own_variables))) for path, _, layer in layers_by_path(model)]
+    return [_Group(path, layer.name, layer.saved_variables()) for path, _, layer in layers_by_path(model)]
 
 
 def _hdf5(groups: Sequence[_Group]) -> bytes:
@@ -116,8 +116,8 @@ def _hdf5(groups: Sequence[_Group]) -> bytes:
         for group in groups:
             here = file.create_group(f"{group.path}/vars" if group.path else "vars")
             here.attrs["name"] = group.name
-            for index, variable in group.weights.items():
-                _store(here, str(index), variable.parameter.array)
+            for key, variable in group.weights.items():
+                _store(here, key, variable.parameter.array)
     return buffer.getvalue()
 
 

@@ -326,7 +326,8 @@ class Model(Layer):
     def _arrays(self, inputs: Any) -> list[Array]:
         """The inputs as arrays of the model's own dtypes."""
         given = self.standardize(map_structure(_as_array, _merged(inputs)))
-        return [np.asarray(array, tensor.dtype) for array, tensor in zip(given, self.inputs, strict=False)]
+        dtypes = (object if tensor.dtype == "string" else tensor.dtype for tensor in self.inputs)
+        return [np.asarray(array, dtype) for array, dtype in zip(given, dtypes, strict=False)]
 
     def _run(self, arrays: Sequence[Array]) -> list[Array]:
         """The flat outputs for flat inputs."""
@@ -367,9 +368,9 @@ def _shape_text(operation: Operation) -> str:
 
 
 def _merged(inputs: Any) -> Any:
-    """A nested list of numbers is one array, not a structure of them."""
+    """A nested list of numbers, or of strings, is one array, not a structure of them."""
     leaves = flatten(inputs)
-    return np.asarray(inputs) if leaves and all(isinstance(leaf, bool | int | float) for leaf in leaves) else inputs
+    return np.asarray(inputs) if leaves and all(isinstance(leaf, bool | int | float | str) for leaf in leaves) else inputs
 
 
 def _as_array(leaf: Any) -> Any:

@@ -1,6 +1,7 @@
 """Images in other sizes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -9,15 +10,18 @@ from builder.graph import Array
 from builder.ops.allowance import spend
 from builder.ops.axes import integers
 from builder.ops.image.layout import as_given, batched_first
-from builder.ops.numpy.arithmetic import clip
+from builder.ops.numpy.arithmetic import add, clip, maximum, minimum, multiply, subtract
+from builder.ops.numpy.comparison import greater, greater_equal, logical_and, where
 from builder.ops.numpy.contraction import matmul
 from builder.ops.numpy.rearranging import cut, pad
+from builder.ops.numpy.rounding import floor_divide
+from builder.ops.numpy.shaping import stack
 from builder.ops.operation import operation
 from builder.ops.promotion import dtype_of, is_floating
-from builder.ops.sizes import as_shape, size_of, spec_dims
+from builder.ops.sizes import Size, as_shape, size_of, spec_dims
 from builder.ops.symbolic import KerasTensor, TensorLike, converted, emit, emit_as, shape_of, unsupported
 
-__all__ = ["resize"]
+__all__ = ["center_crop", "resize"]
 
 _INTERPOLATIONS = ("bilinear", "nearest", "lanczos3", "lanczos5", "bicubic")
 
@@ -36,18 +40,16 @@ def resize(
 ) -> TensorLike:
     """The images in `size`, height and width (ONNX Resize; two products of matrices for lanczos3 and lanczos5).
 
-    What is cut off, or added on both sides, keeps their proportions. Integers are rounded to even ones.
+    What is cut off, or added on both sides, keeps their proportions, also of images whose size is known only when they
+    come. Integers are rounded to even ones.
     """
     _check_resize(interpolation, fill_mode, crop_to_aspect_ratio and pad_to_aspect_ratio, size)
     batched, rank = batched_first(images, data_format)
     target = (int(size[0]), int(size[1]))
-    if crop_to_aspect_ratio or pad_to_aspect_ratio:
-        height, width = shape_of(batched)[2:]
-        if height is None or width is None:
-            reason = "images of free height or width cannot be cropped or padded to an aspect ratio; give Input() their size"
-            return as_given(unsupported(reason, (*spec_dims(batched)[:2], *target), dtype_of(images), batched), rank, data_format)
-        fit = _cropped if crop_to_aspect_ratio else _padded
-        batched = fit(batched, (height, width), target, fill_value)
+    if crop_to_aspect_ratio:
+        batched = _cropped(batched, target)
+    elif pad_to_aspect_ratio:
+        batched = _padded(batched, target, fill_value)
     return as_given(_resized(batched, target, interpolation, antialias), rank, data_format)
 
 
@@ -147,21 +149,79 @@ def _grows(images: TensorLike, size: tuple[int, int]) -> bool:
     return all(old is not None and new >= old for old, new in zip(shape_of(images)[2:], size, strict=True))
 
 
-def _cropped(images: TensorLike, size: tuple[int, int], target: tuple[int, int], _: float) -> TensorLike:
+def center_crop(images: TensorLike, size: tuple[int, int], data_format: str | None = None) -> TensorLike:
+    """The middle of the images, or of smaller ones the largest middle of those proportions, resized: Keras's CenterCrop."""
+    batched, rank = batched_first(images, data_format)
+    height, width = size_of(batched, 2), size_of(batched, 3)
+    if isinstance(height, int) and isinstance(width, int):
+        if height >= size[0] and width >= size[1]:
+            top, left = (height - size[0]) // 2, (width - size[1]) // 2
+            return as_given(cut(cut(batched, 2, top, top + size[0]), 3, left, left + size[1]), rank, data_format)
+        return as_given(_resized(_cropped(batched, size), size, "bilinear", False), rank, data_format)
+    fits = logical_and(greater_equal(height, size[0]), greater_equal(width, size[1]))
+    rows, columns = _largest(height, width, size)
+    part = _middle(batched, where(fits, size[0], rows), where(fits, size[1], columns))
+    return as_given(_resized(part, size, "bilinear", False), rank, data_format)
+
+
+def _cropped(images: TensorLike, target: tuple[int, int]) -> TensorLike:
     """The middle of the images, in the proportions of the target."""
-    height, width = size
-    rows = max(min(height, int(float(width * target[0]) / target[1])), 1)
-    columns = max(min(width, int(float(height * target[1]) / target[0])), 1)
-    top, left = int((height - rows) / 2), int((width - columns) / 2)
-    return cut(cut(images, 2, top, top + rows), 3, left, left + columns)
+    height, width = size_of(images, 2), size_of(images, 3)
+    rows, columns = _largest(height, width, target)
+    if isinstance(height, int) and isinstance(width, int):
+        assert isinstance(rows, int)
+        assert isinstance(columns, int)
+        top, left = (height - rows) // 2, (width - columns) // 2
+        return cut(cut(images, 2, top, top + rows), 3, left, left + columns)
+    return _middle(images, rows, columns)
 
 
-def _padded(images: TensorLike, size: tuple[int, int], target: tuple[int, int], fill_value: float) -> TensorLike:
+def _largest(height: Size, width: Size, target: tuple[int, int]) -> tuple[Any, Any]:
+    """The largest size within another that has the proportions of the target."""
+    return (
+        _clamped(_quotient(width, target[0], target[1]), 1, height),
+        _clamped(_quotient(height, target[1], target[0]), 1, width),
+    )
+
+
+def _middle(images: TensorLike, rows: TensorLike, columns: TensorLike) -> KerasTensor:
+    """The middle of the images in a size that is known only when they come (ONNX Slice)."""
+    own = (size_of(images, 2), size_of(images, 3))
+    starts = [floor_divide(subtract(size, part), 2) for size, part in zip(own, (rows, columns), strict=True)]
+    ends = [add(start, part) for start, part in zip(starts, (rows, columns), strict=True)]
+    dims = (*spec_dims(images)[:2], None, None)
+    return emit_as(dims, dtype_of(images), "Slice", images, _vector(starts), _vector(ends), integers((2, 3)))
+
+
+def _padded(images: TensorLike, target: tuple[int, int], fill_value: float) -> TensorLike:
     """The images with as much above as below them, or on either side, that they have the proportions of the target."""
-    height, width = size
-    top = (max(height, int(float(width * target[0]) / target[1])) - height) // 2
-    left = (max(width, int(float(height * target[1]) / target[0])) - width) // 2 if not top else 0
-    return pad(images, ((0, 0), (0, 0), (top, top), (left, left)), constant_values=fill_value) if top or left else images
+    height, width = size_of(images, 2), size_of(images, 3)
+    if isinstance(height, int) and isinstance(width, int):
+        top = (max(height, width * target[0] // target[1]) - height) // 2
+        left = (max(width, height * target[1] // target[0]) - width) // 2 if not top else 0
+        return pad(images, ((0, 0), (0, 0), (top, top), (left, left)), constant_values=fill_value) if top or left else images
+    above = floor_divide(_clamped(subtract(_quotient(width, target[0], target[1]), height), 0), 2)
+    aside = floor_divide(_clamped(subtract(_quotient(height, target[1], target[0]), width), 0), 2)
+    aside = where(greater(above, 0), 0, aside)
+    margins = _vector([0, 0, above, aside, 0, 0, above, aside])
+    dims = (*spec_dims(images)[:2], None, None)
+    return emit_as(dims, dtype_of(images), "Pad", images, margins, converted(np.asarray(fill_value), dtype_of(images)))
+
+
+def _quotient(size: Size, by: int, over: int) -> Any:
+    """`size * by / over`, rounded down."""
+    return size * by // over if isinstance(size, int) else floor_divide(multiply(size, by), over)
+
+
+def _clamped(size: Any, least: int, most: Any = None) -> Any:
+    if isinstance(size, int) and isinstance(most, int):
+        return max(min(size, most), least)
+    return maximum(size if most is None else minimum(size, most), least)
+
+
+def _vector(sizes: Sequence[TensorLike]) -> TensorLike:
+    """Sizes, some known and some not, as a tensor of int64."""
+    return converted(stack([converted(size, "int64") for size in sizes]), "int64")
 
 
 def _check_resize(interpolation: str, fill_mode: str, both: bool, size: Sequence[int]) -> None:

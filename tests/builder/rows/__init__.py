@@ -8,13 +8,15 @@ from tests.builder.rows import (
     merging,
     normalization,
     pooling,
+    preprocessing,
     recurrent,
     regularization,
     reshaping,
 )
+from tests.builder.rows.recorded import RECORDED
 from tests.builder.rows.row import Row
 
-__all__ = ["ROWS", "Row"]
+__all__ = ["RECORDED", "ROWS", "Row"]
 
 ROWS: dict[str, Row] = {
     **activation.ROWS,
@@ -24,6 +26,7 @@ ROWS: dict[str, Row] = {
     **merging.ROWS,
     **normalization.ROWS,
     **pooling.ROWS,
+    **preprocessing.ROWS,
     **recurrent.ROWS,
     **regularization.ROWS,
     **reshaping.ROWS,
