@@ -21,13 +21,13 @@ def layers_by_path(model: Layer, skipped: frozenset[int] = frozenset()) -> Itera
     `container`. Private attributes come last; a layer that is met twice is where it was met first. `skipped` are
     the identities of layers to leave out.
     """
-    visited = set(skipped)
+    visited: dict[int, Any] = dict.fromkeys(skipped)  # what was met is kept, since what is gone gives its identity to another
     stack: list[tuple[str, tuple[str, ...], Any]] = [("", (), model)]
     while stack:
         path, names, item = stack.pop()
         if id(item) in visited:
             continue
-        visited.add(id(item))
+        visited[id(item)] = item
         if isinstance(item, Layer):
             names = (*names, item.name)
             yield path, names, item

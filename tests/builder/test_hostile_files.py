@@ -213,14 +213,21 @@ def places(data: bytes | bytearray, part: bytes) -> list[int]:
             id="an object that does",
         ),
         pytest.param(modern("Lambda", function=modern("__lambda__", "builtins", value=["4wAAAA=="])), "is a Lambda layer", id="bytecode"),
-        pytest.param(modern("Lambda", function="get_file", arguments={"origin": "http://x"}), "is a Lambda layer", id="a function by name"),
+        pytest.param(
+            modern("Lambda", function="get_file", arguments={"origin": "http://x"}), "Could not interpret", id="a function by name"
+        ),
         pytest.param(modern("TFSMLayer", filepath="/etc"), "is a TFSMLayer", id="a SavedModel"),
         pytest.param(modern("TorchModuleWrapper", wrapped="gASV"), "is a TorchModuleWrapper", id="a pickle of torch"),
         pytest.param(modern("JaxLayer", call_fn={}), "is a JaxLayer", id="a function of JAX"),
         pytest.param({**modern("Dense", units=1), "registered_name": "os>system"}, "is a custom class (os>system)", id="a registered name"),
         pytest.param(modern("Dense", "keras.src.utils.file_utils", units=1), "holds|needs|fit", id="a module that has no such class"),
         pytest.param(modern("system", "os", command="id"), "is a custom class (system)", id="a function of os"),
-        pytest.param(modern("TimeDistributed", layer=modern("Lambda", function="x")), "is a Lambda layer", id="bytecode in a wrapper"),
+        pytest.param(modern("TimeDistributed", layer=modern("Lambda", function="x")), "Could not interpret", id="a name in a wrapper"),
+        pytest.param(
+            modern("TimeDistributed", layer=modern("Lambda", function=modern("__lambda__", "builtins", value=["4wAAAA=="]))),
+            "is a Lambda layer",
+            id="bytecode in a wrapper",
+        ),
         pytest.param(modern("RNN", cell=modern("eval", "builtins")), "is a custom class (eval)", id="a cell that is none"),
     ],
 )
