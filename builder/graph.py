@@ -211,6 +211,11 @@ class Graph:
         late = [value for node in self.all_nodes() for value in node.attributes.values() if isinstance(value, Late)]
         return [parameter.version for parameter in self.parameters()] + [attributes.version for attributes in late]
 
+    def strangers(self) -> list[Input]:
+        """What it reads as an input without having it as one."""
+        read = (value for node in self.nodes() for value in node.inputs)
+        return [value for value in dict.fromkeys((*read, *self.outputs)) if isinstance(value, Input) and value not in self.inputs]
+
     def rewrite(self, rule: Rule) -> Graph:
         """The graph with `rule` applied to each node once, from inputs to outputs; itself when nothing changed."""
         replaced: dict[Value, Value] = {}

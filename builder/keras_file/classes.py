@@ -7,6 +7,7 @@ from typing import Any
 
 from builder.custom import custom_object
 from builder.ops.operation import function_of_class
+from builder.ops.refused import reason_of_class
 from builder.saving import REGISTRY, is_function
 
 __all__ = ["unknown_layers"]
@@ -45,7 +46,9 @@ def _unknown(saved: Mapping[str, Any]) -> str | None:
     if not isinstance(name, str):
         return "names no class"
     if is_function(saved):
-        return None if function_of_class(name) else f"is a call of keras.ops ({name}), which is not supported yet"
+        if function_of_class(name):
+            return None
+        return f"is a call of keras.ops ({name}), which is not supported: {reason_of_class(name) or 'it is not known to this version'}"
     if isinstance(custom_object(name, registered), type):
         return None
     if not (module is None or str(module).split(".")[0] == "keras") or registered not in (None, name):

@@ -14,13 +14,14 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
-from builder.graph import current_scope, scope
+from builder.errors import NetworkError
+from builder.graph import Graph, current_scope, scope
 from builder.naming import auto_name, snake_case
 from builder.ops.symbolic import OPERATIONS, Call, History, KerasTensor, Operation, symbolic_leaves, value_of
 from builder.runtime import evaluate
 from builder.structure import flatten, map_structure, pack
 
-__all__ = ["Function", "bare", "function_of_class", "operation", "record"]
+__all__ = ["Function", "applied", "bare", "function_of_class", "operation", "record"]
 
 
 class Function:
@@ -86,33 +87,54 @@ class Function:
 # The parameters that Keras passes when it calls such a class; it takes the others when it makes one.
 TENSORS = frozenset(
     (
-        *("a", "abs_", "angle", "array", "atol", "beta", "bias", "bins", "choicelist", "condition", "condlist", "constant_values"),
-        *("default", "depthwise_kernel", "fill_value", "gamma", "images", "indices", "inputs", "kernel", "key", "mask", "mean"),
-        *("offset", "operands", "output", "pointwise_kernel", "predictions", "q", "query", "rtol", "scale", "sorted_sequence"),
-        *("start", "start_indices", "step", "stop", "target", "targets", "updates", "value", "values", "variable", "variance"),
-        *("weights", "x", "x1", "x2", "xs", "y"),
+        *("a", "abs_", "angle", "array", "atol", "b", "beta", "bias", "bins", "branches", "choicelist", "condition"),
+        *("condlist", "constant_values", "coordinates", "data", "default", "depthwise_kernel", "elements", "elems"),
+        *("end_points", "f", "false_fn", "fill_value", "gamma", "image1", "image2", "images", "index", "indices", "init"),
+        *("init_val", "inputs", "kernel", "key", "loop_vars", "mask", "mean", "offset", "operands", "output", "output_length"),
+        *("output_shape", "pattern", "pointwise_kernel", "pred", "predictions", "q", "query", "rtol", "scale", "segment_ids"),
+        *("sequence_lengths", "sorted_sequence", "start", "start_indices", "start_points", "step", "stop", "target"),
+        *("target_length", "targets", "tensor", "transform", "translation", "true_fn", "updates", "value", "values"),
+        *("variable", "variance", "weights", "x", "x1", "x2", "xs", "y"),
     )
 )
 # The parameters of such a name that Keras takes when it makes the class nevertheless.
 KEPT = {
+    "affine_transform": ("fill_value",),
+    "allclose": ("rtol", "atol"),
     "bincount": ("weights",),
     "diagonal": ("offset",),
+    "histogram": ("bins",),
+    "map_coordinates": ("fill_value",),
+    "perspective_transform": ("fill_value",),
     "resize": ("fill_value",),
+    "squareplus": ("b",),
     "trace": ("offset",),
     "trapezoid": ("x",),
+    "unique": ("fill_value",),
 }
 # Where Keras's class for a function is not its name in capitals.
 KERAS_CLASSES = {
+    "allclose": "AllClose",
     "batch_normalization": "BatchNorm",
     "cdist": "CDist",
+    "ctc_decode": "CTCDecode",
+    "ctc_loss": "CTCLoss",
+    "fft": "FFT",
+    "fft2": "FFT2",
+    "ifft2": "IFFT2",
+    "irfft": "IRFFT",
     "isin": "IsIn",
     "layer_normalization": "LayerNorm",
     "rgb_to_grayscale": "RGBToGrayscale",
     "rgb_to_hsv": "RGBToHSV",
     "hsv_to_rgb": "HSVToRGB",
     "psnr": "PSNR",
+    "rfft": "RFFT",
     "rms_normalization": "RMSNorm",
     "searchsorted": "SearchSorted",
+    "ssim": "SSIM",
+    "stft": "STFT",
+    "istft": "ISTFT",
 }
 # The classes that Keras has for activations beside those for `ops`, and the room in which ours are.
 _ACTIVATION_CLASSES = {"mish": "Mish", "relu": "ReLU"}
@@ -131,7 +153,17 @@ def function_of_class(class_name: str) -> Callable[..., Any] | None:
 
 
 def operation(function: Callable[P, R]) -> Callable[P, R]:
-    """Makes a function that emits nodes a function of `ops`; see the head of this module for what that means."""
+    """Makes a function that emits nodes a function of `ops`, which is known by its name; see the head of this module."""
+    call = applied(function)
+    if function.__module__.startswith("builder.ops."):
+        OPERATIONS[function.__name__] = call
+    elif function.__module__ == _ACTIVATIONS:  # which has namesakes with other defaults
+        OPERATIONS[f"activations.{function.__name__}"] = call
+    return call
+
+
+def applied(function: Callable[P, R]) -> Callable[P, R]:
+    """A function that emits nodes as one of networks and arrays too; see the head of this module for what that means."""
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -141,20 +173,19 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
             return cast(R, _computed(function, *map_structure(_narrow, (args, kwargs))))
         return cast(R, Function(function)(*args, **kwargs))
 
-    if function.__module__.startswith("builder.ops."):
-        OPERATIONS[function.__name__] = call
-    elif function.__module__ == _ACTIVATIONS:  # which has namesakes with other defaults
-        OPERATIONS[f"activations.{function.__name__}"] = call
     return call
 
 
 def record(operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
     """The same outputs, remembering that this call of `operation` made them."""
     call = Call(operation, args, kwargs, None)
-    leaves = [KerasTensor(tensor.value, None, History(call, index), tensor.mask) for index, tensor in enumerate(flatten(outputs))]
-    call.outputs = pack(outputs, leaves)
+    call.outputs = pack(outputs, [_made(leaf, History(call, index)) for index, leaf in enumerate(flatten(outputs))])
     operation.calls.append(call)
     return call.outputs
+
+
+def _made(leaf: Any, history: History) -> KerasTensor | None:
+    return None if leaf is None else KerasTensor(value_of(leaf), None, history, leaf.mask if isinstance(leaf, KerasTensor) else None)
 
 
 def bare(structure: Any) -> Any:
@@ -176,5 +207,12 @@ def _narrow(leaf: Any) -> Any:
 def _computed(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     with scope(function.__name__):
         outputs = function(*args, **kwargs)
-    leaves = flatten(outputs)
-    return pack(outputs, evaluate([value_of(leaf) for leaf in leaves]))
+    values = [None if leaf is None else value_of(leaf) for leaf in flatten(outputs)]
+    known = [value for value in values if value is not None]
+    if strangers := Graph((), tuple(known), ("",) * len(known)).strangers():
+        raise NetworkError(
+            f"`{function.__name__}` was called with arrays, but reads the symbolic tensor '{strangers[0].name}'; call it on symbolic "
+            "tensors, or in the `call` of a layer"
+        )
+    arrays = iter(evaluate(known))
+    return pack(outputs, [None if value is None else next(arrays) for value in values])

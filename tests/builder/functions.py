@@ -24,6 +24,13 @@ HALVES = np.array([[-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 1.2345]], np.float32)
 SQUARE = _RANDOM.normal(size=(2, 4, 4)).astype(np.float32)
 IMAGE = _RANDOM.random((2, 6, 7, 3)).astype(np.float32)
 KERNEL = _RANDOM.normal(size=(3, 2, 3, 6)).astype(np.float32)
+POSITIVE = SQUARE @ SQUARE.transpose(0, 2, 1) + np.eye(4, dtype=np.float32)
+HOLES = np.where(_RANDOM.random((2, 3, 4)) < 0.4, np.nan, A).astype(np.float32)
+HOLES[1, 2] = np.nan
+BINS = _RANDOM.normal(size=(2, 2, 6, 5)).astype(np.float32)
+WAVE = _RANDOM.normal(size=(2, 30)).astype(np.float32)
+LABELS = np.array([[1, 1, 2], [2, 3, 0]], np.int32)
+STEPS = _RANDOM.normal(size=(2, 7, 4)).astype(np.float32) * 2
 SMALL = np.array([[1e-6, -1e-6, 1e-3, 0.3, -0.3, 2.0]], np.float32)
 
 
@@ -94,6 +101,33 @@ row("saturate_cast of integers", lambda o, x: o.saturate_cast(x * 100, "int8"), 
 row("convert_to_tensor", lambda o, x: o.convert_to_tensor(x, dtype="float16"), A)
 row("stop_gradient", lambda o, x: o.stop_gradient(x), A)
 
+each("fmax fmin heaviside", A, B)
+each("fmax fmin", ODD, ODD[:, ::-1], suffix=" of what is no number")
+each("fmax fmin heaviside gcd lcm", I, J, suffix=" of integers")
+each("fmax fmin heaviside", T, T[::-1], suffix=" of booleans")
+each("bitwise_and bitwise_or bitwise_xor", I, J)
+each("bitwise_and bitwise_or bitwise_xor", T, T[::-1], suffix=" of booleans")
+each("bitwise_and bitwise_left_shift gcd", I.astype("int8"), np.array([3], "int8"), suffix=" of int8")
+each("bitwise_not bitwise_invert conj conjugate real imag isreal angle", I)
+each("bitwise_not imag angle", T, suffix=" of booleans")
+each("isreal angle", ODD, suffix=" of what is no number")
+each("bitwise_left_shift bitwise_right_shift left_shift right_shift", I, np.arange(-1, 39, 10, dtype=np.int32))
+each("left_shift right_shift", I.astype("uint8"), np.array([1, 3, 9, 40], np.uint8), suffix=" of bytes")
+each("left_shift right_shift", I.astype("uint32"), np.array([1, 31, 32, 0], np.uint32), suffix=" without a sign")
+each("left_shift right_shift", T, T[::-1], suffix=" of booleans")
+row("heaviside of what is no number", lambda o, x: o.heaviside(x, 0.5), ODD, saved=False)
+row("lcm of zeros", lambda o, x: o.lcm(x, x[:, ::-1]), np.array([[0, 3, 0, 4]], "int32"))
+row("ldexp", lambda o, x, n: o.ldexp(x, n), A, I)
+row("ldexp of extremes", lambda o, x: o.ldexp(x, np.array([200, -250, -20, 60], "int32")), np.array([[1e-30, 1e38, 1e-35, 1.5]], "float32"))
+row("i0", lambda o, x: o.i0(x * 9), A)
+row("i0 far out", lambda o, x: o.i0(x), np.array([[0, 7.9, 8, 8.1, 30, -80]], "float32"))
+row("erfinv", lambda o, x: o.erfinv(x), UNIT)
+row("erfinv at the ends", lambda o, x: o.erfinv(x), np.array([[-1, -0.9999, -0.99, 0, 1e-7, 0.99999, 1, 2]], "float32"))
+row("allclose", lambda o, x, y: o.allclose(x, y), A, A + np.float32(1e-9))
+row("allclose of others", lambda o, x, y: o.allclose(x, y, equal_nan=True), ODD, ODD * np.float32(1.1))
+row("size", lambda o, x: o.cast(o.size(x), "int32"), A)
+row("view", lambda o, x: o.view(x, "float32"), A)
+
 # Over axes.
 each("mean sum max min prod var std any all amax amin ptp logsumexp argmax argmin count_nonzero", A)
 row("median", lambda o, x: o.median(x), A, batch=True)
@@ -127,6 +161,26 @@ row(
 for _method in ("lower", "higher", "midpoint", "nearest"):
     row(f"quantile, {_method}", lambda o, x, method=_method: o.quantile(x, 0.35, axis=-1, method=method), A, opens=False)
 row("percentile", lambda o, x: o.percentile(x, 30, axis=1), A)
+each("nansum nanprod nanmax nanmin nanmean nanvar nanstd nanargmax nanargmin", HOLES)
+each("nansum nanprod nanmax nanmin nanmean nanvar nanstd nanargmax nanargmin nanmedian", HOLES, suffix=" over 1, kept", arguments=(1, True))
+row("nanmedian over two", lambda o, x: o.nanmedian(x, axis=(1, -1)), HOLES, opens=False)
+each("nansum nanmax nanstd nanargmax nanmedian", I, suffix=" of integers", arguments=(2,))
+each("nanprod nanmin nanmean", T, suffix=" of booleans", arguments=(1,))
+each("nancumsum nancumprod", HOLES, arguments=(1,))
+row("nancumsum in a row", lambda o, x: o.nancumsum(x, dtype="float32"), I)
+row("nanmedian", lambda o, x: o.nanmedian(x), HOLES, batch=True)
+for _method in ("linear", "lower", "higher", "midpoint", "nearest"):
+    row(f"nanquantile, {_method}", lambda o, x, method=_method: o.nanquantile(x, 0.3, axis=-1, method=method), HOLES, opens=False)
+row("nanquantile of several", lambda o, x: o.nanquantile(x, [0.2, 0.75], axis=(0, 2), keepdims=True), HOLES, batch=True, saved=False)
+row("nanpercentile", lambda o, x: o.nanpercentile(x, 30, axis=1), HOLES)
+row("histogram", lambda o, x: o.histogram(x, bins=4), A.reshape(-1), batch=True, opens=False)
+row("histogram of a range", lambda o, x: o.histogram(x, bins=3, range=(0, 3)), TIES[0], batch=True, opens=False)
+row("histogram of one number", lambda o, x: o.histogram(x, bins=3), np.ones(3, "int32"), batch=True, opens=False)
+row("corrcoef", lambda o, x: o.corrcoef(x), A[0])
+row("corrcoef of a vector", lambda o, x: o.corrcoef(x), A[0, 0])
+for _mode in ("valid", "same", "full"):
+    row(f"correlate, {_mode}", lambda o, x, y, mode=_mode: o.correlate(x, y, mode), A.reshape(-1), A[0, 0], batch=True)
+    row(f"correlate with a longer one, {_mode}", lambda o, x, y, mode=_mode: o.correlate(x, y, mode), I[0, 0], A.reshape(-1), batch=True)
 each("cumsum cumprod", A, arguments=(1,))
 row("cumsum in a row", lambda o, x: o.cumsum(x), A)
 row("cumprod in a row", lambda o, x: o.cumprod(x), A, batch=True)
@@ -150,6 +204,28 @@ row("searchsorted from the right", lambda o, v: o.searchsorted(np.array([1, 2, 3
 row("digitize", lambda o, x: o.digitize(x, np.array([1, 2, 3], "float32")), TIES)
 row("bincount", lambda o, x: o.bincount(x, minlength=11), np.abs(I[0]))
 row("isin", lambda o, x: o.isin(x, np.array([1, 3], "float32")), TIES)
+
+row("argpartition", lambda o, x: o.argpartition(x, 1), A)
+row("argpartition from the end", lambda o, x: o.argpartition(x, -2, axis=1), TIES)
+row("unique with all", lambda o, x: o.unique(x, return_index=True, return_inverse=True, return_counts=True), I, saved=False)
+row("unique of what is no number", lambda o, x: o.unique(x, return_index=True, return_counts=True), np.hstack([ODD, ODD]), saved=False)
+row(
+    "unique slices",
+    lambda o, x: o.unique(x, return_index=True, return_inverse=True, return_counts=True, axis=1),
+    *(np.array([[1, 0, 1, 1], [2, 5, 2, 0]], "float32"),),
+    saved=False,
+)
+row("unique, filled", lambda o, x: o.unique(x, size=9, fill_value=-1, return_inverse=True), TIES, saved=False)
+row("nonzero", lambda o, x: o.nonzero(x), I - I % 2, saved=False)
+row("nonzero of booleans", lambda o, x: o.nonzero(x), T, saved=False)
+for _over, _kind in (("sum", "float32"), ("prod", "int32"), ("max", "int8"), ("min", "float16"), ("max", "float32")):
+    row(
+        f"segment_{_over} of {_kind}",
+        lambda o, x, i, name=f"segment_{_over}": getattr(o, name)(x, i, num_segments=4),
+        *(SQUARE[0].astype(_kind), np.array([2, 0, -1, 2], "int32")),
+        batch=True,
+    )
+each("segment_max segment_min", T[0], np.array([2, 0, 2], "int32"), suffix=" of booleans", arguments=(4,))
 
 # In shape.
 row("reshape", lambda o, x: o.reshape(x, (-1, 12)), A)
@@ -202,6 +278,11 @@ row("pad with a number", lambda o, x: o.pad(x, ((0, 0), (1, 2), (0, 1)), constan
 row("pad all alike", lambda o, x: o.pad(x, 1), A, batch=True)
 for _mode in ("reflect", "symmetric", "edge", "wrap"):
     row(f"pad, {_mode}", lambda o, x, mode=_mode: o.pad(x, ((0, 0), (1, 2), (0, 2)), mode=mode), A)
+
+row("rearrange", lambda o, x: o.rearrange(x, "b h w c -> b c h w"), IMAGE, saved=False)
+row("rearrange into one", lambda o, x: o.rearrange(x, "b h w c -> b (c h) w"), IMAGE, saved=False)
+row("rearrange apart", lambda o, x: o.rearrange(x, "b (h s) w c -> b h w (s c)", s=2), IMAGE, saved=False)
+row("rearrange the batch", lambda o, x: o.rearrange(x, "b h w c -> (b h) c w"), IMAGE, saved=False)
 
 # By index.
 row("get_item", lambda o, x: o.get_item(x, (slice(None), 1)), A)
@@ -280,6 +361,85 @@ for _matrix in ("fro", 1, -1, np.inf, -np.inf):
     row(f"norm of matrices, {_matrix}", lambda o, x, ord=_matrix: o.norm(x, ord=ord, axis=(1, 2), keepdims=True), A, opens=False)
 row("cdist", lambda o, x, y: o.cdist(x, y), A, SQUARE)
 
+# Of matrices.
+each("det slogdet logdet inv lu_factor", SQUARE)
+each("slogdet det", SQUARE * np.array([0, 0, 0, 1], "float32"), suffix=" of singular ones")
+each("inv slogdet", np.array([[[0, 2, 1], [3, 0, 1], [0, 1, 0]]], "float32"), suffix=" with zeros on the diagonal")
+row("det of integers", lambda o, x: o.det(x), I[:, :3, :3])
+row("lu_factor of one", lambda o, x: o.lu_factor(x), SQUARE[0], batch=True)
+row("solve", lambda o, a, b: o.solve(a, b), SQUARE, A.transpose(0, 2, 1))
+row("solve for a vector", lambda o, a, b: o.solve(a, b), SQUARE[0], A[0, 0], batch=True)
+for _lower in (False, True):
+    row(f"solve_triangular, {_lower}", lambda o, a, b, lower=_lower: o.solve_triangular(a, b, lower=lower), SQUARE, A.transpose(0, 2, 1))
+    row(f"cholesky, {_lower}", lambda o, x, upper=_lower: o.cholesky(x, upper=upper), POSITIVE)
+    row(f"cholesky_inverse, {_lower}", lambda o, x, upper=_lower: o.cholesky_inverse(x, upper=upper), np.tril(POSITIVE[0]), batch=True)
+
+# Of signals.
+row("fft", lambda o, x, y: o.fft((x, y)), A, UNIT)
+row("fft2", lambda o, x, y: o.fft2((x, y)), A, UNIT)
+row("ifft2", lambda o, x, y: o.ifft2((x, y)), A, UNIT)
+row("rfft", lambda o, x: o.rfft(x), A)
+row("rfft of integers", lambda o, x: o.rfft(x), I)
+for _length in (3, 7):
+    row(f"rfft of {_length}", lambda o, x, length=_length: o.rfft(x, fft_length=length), A)
+    row(f"irfft to {_length}", lambda o, x, y, length=_length: o.irfft((x, y), fft_length=length), A, UNIT)
+row("irfft", lambda o, x, y: o.irfft((x, y)), A, UNIT)
+for _window in ("hamming", None):
+    row(f"stft, {_window}", lambda o, x, window=_window: o.stft(x, 6, 3, 8, window=window), WAVE)
+    row(f"istft, {_window}", lambda o, x, y, window=_window: o.istft((x, y), 6, 3, 8, window=window), *BINS, opens=False)
+row("stft from the first sample on", lambda o, x: o.stft(x, 8, 5, 8, center=False), WAVE)
+row("istft to a length", lambda o, x, y: o.istft((x, y), 6, 3, 8, length=17, center=False), *BINS)
+for _name in ("bartlett", "blackman", "hamming", "hanning"):
+    for _samples in (1, 8):
+        row(f"{_name} of {_samples}", lambda o, name=_name, samples=_samples: getattr(o, name)(samples))
+row("kaiser", lambda o: o.kaiser(7, 3.5))
+
+# Again and again.
+row("map", lambda o, x: o.map(lambda part: {"sum": o.sum(part), "twice": part * 2}, x), A, saved=False)
+row("vectorized_map", lambda o, x: o.vectorized_map(lambda part: o.cumsum(part, axis=0), x), A, saved=False)
+row("scan backwards", lambda o, x: o.scan(lambda total, part: (total + part, total * 2), o.zeros((3, 4)), x, reverse=True), A, saved=False)
+row("scan of nothing", lambda o, x: o.scan(lambda total, _: (total * 2, o.sum(total)), x, length=3), A, batch=True, saved=False)
+row(
+    "scan of two",
+    lambda o, x, y: o.scan(lambda both, parts: ((both[1], parts[0]), parts[1]), (x[0], x[1]), (x, y)),
+    A,
+    P,
+    batch=True,
+    saved=False,
+)
+row("associative_scan backwards", lambda o, x: o.associative_scan(o.maximum, x, reverse=True, axis=2), SQUARE, saved=False)
+row(
+    "associative_scan of pairs",
+    lambda o, x, y: o.associative_scan(lambda a, b: (a[0] * b[0], b[0] * a[1] + b[1]), (x, y), axis=2),
+    *(A, UNIT),
+    saved=False,
+)
+row("while_loop", lambda o, x: o.while_loop(lambda n, y: n < 5, lambda n, y: (n + 1, y * 1.5), (0, x)), A, saved=False)
+row("while_loop of one", lambda o, x: o.while_loop(lambda y: o.max(y) < 50, lambda y: y * 2, x), P, saved=False)
+row("while_loop to a limit", lambda o, x: o.while_loop(lambda y: True, lambda y: y * 2, x, maximum_iterations=3), A, saved=False)
+row("while_loop that never runs", lambda o, x: o.while_loop(lambda y: o.max(y) < 0, lambda y: y * 2, x), P, saved=False)
+row("fori_loop", lambda o, x: o.fori_loop(2, 5, lambda n, y: y + o.cast(n, "float32"), x), A, saved=False)
+row("fori_loop to a tensor", lambda o, x: o.fori_loop(0, x[0, 0, 0] % 4, lambda n, y: y + n, 10), np.abs(I) + 1, saved=False)
+for _index in (-1, 1, 7):
+    row(
+        f"switch to {_index}",
+        lambda o, x, index=_index: o.switch(o.cast(o.max(x) * 0, "int32") + index, [o.sin, o.cos, o.negative], x),
+        *(A,),
+        saved=False,
+    )
+row("cond", lambda o, x: o.cond(o.max(x) > 1, lambda: x * 2, lambda: x - 1), A, saved=False)
+row("cond of two", lambda o, x: o.cond(o.max(x) < 1, lambda: (x, o.sum(x)), lambda: (x - 1, o.max(x))), A, saved=False)
+row("vectorize", lambda o, x, y: o.vectorize(lambda a, b: a * b + 1)(x, y), A, P[0, 0], saved=False)
+row(
+    "vectorize by a signature",
+    lambda o, x, y: o.vectorize(lambda m, v: o.matmul(m, v), signature="(m,n),(n)->(m)")(x, y),
+    *(SQUARE, A[0, 0]),
+    batch=True,
+    saved=False,
+)
+row("vectorize but one", lambda o, x: o.vectorize(lambda a, power: a**power, excluded={1})(x, 2), A, saved=False)
+row("custom_gradient", lambda o, x: o.custom_gradient(lambda y: (y * y, lambda *args, upstream: upstream))(x), A, saved=False)
+
 # New tensors.
 row("full_like", lambda o, x: o.full_like(x, 2.5), A)
 row("zeros_like of another dtype", lambda o, x: o.zeros_like(x, dtype="int32"), A)
@@ -293,6 +453,12 @@ row("linspace", lambda o: o.linspace(0, 1, 5))
 row("linspace without its end", lambda o: o.linspace(0, 1, 5, endpoint=False))
 row("linspace of tensors", lambda o, x, y: o.linspace(x, y, 3, axis=1), A, P)
 row("logspace", lambda o: o.logspace(0, 2, 5))
+row("geomspace", lambda o: o.geomspace(1.0, 1000.0, 4))
+row("geomspace of integers", lambda o: o.geomspace(1, 1000, 4, dtype="int32"))
+row("geomspace without its end", lambda o: o.geomspace(-1.0, -16.0, 4, endpoint=False))
+row("geomspace of tensors", lambda o, x, y: o.geomspace(x, y, 3, axis=1), P, P + 1)
+row("vander", lambda o, x: o.vander(x), A[0, 0], batch=True)
+row("vander of a size", lambda o, x: o.vander(x, 3, increasing=True), I[0, 0])
 row("eye", lambda o: o.eye(3, 4, k=1))
 row("identity", lambda o: o.identity(3))
 row("tri", lambda o: o.tri(3, 4, k=-1))
@@ -323,6 +489,48 @@ row(
     SQUARE,
 )
 row("softmax over two axes", lambda o, x: o.softmax(x, axis=(1, 2)), A)
+
+row("batch_normalization alone", lambda o, x: o.batch_normalization(x, A[0, 0], P[0, 1], axis=-1), SQUARE, saved=False)
+row(
+    "fold",
+    lambda o, x: o.fold(x, (5, 6), (2, 3), stride=(1, 2), dilation=(2, 1), padding=(1, 1)),
+    _RANDOM.normal(size=(2, 12, 15)).astype("float32"),
+)
+row("fold of tiles", lambda o, x: o.fold(x, 4, 2, stride=2), SQUARE)
+for _logits in (False, True):
+    row(f"binary_crossentropy, {_logits}", lambda o, t, x, logits=_logits: o.binary_crossentropy(t, x, logits), np.abs(UNIT), UNIT)
+    row(f"categorical_crossentropy, {_logits}", lambda o, t, x, logits=_logits: o.categorical_crossentropy(t, x, logits), UNIT, P)
+    row(
+        f"sparse_categorical_crossentropy, {_logits}",
+        lambda o, t, x, logits=_logits: o.sparse_categorical_crossentropy(t, x, logits),
+        *(np.array([[0, 3, 9], [1, -1, 2]], "int32"), P),
+    )
+row("binary_crossentropy of booleans", lambda o, t, x: o.binary_crossentropy(t, x), T, np.abs(UNIT))
+row("categorical_crossentropy over 1", lambda o, t, x: o.categorical_crossentropy(t, x, axis=1), UNIT, P)
+row(
+    "sparse_categorical_crossentropy of columns",
+    lambda o, t, x: o.sparse_categorical_crossentropy(t, x),
+    np.array([[2], [0]], "int32"),
+    P[0, :2],
+)
+row("psnr", lambda o, x, y: o.psnr(x, y, 2.0), A, P)
+row("psnr of integers", lambda o, x, y: o.psnr(x, y, 9), I, J)
+row("ctc_loss", lambda o, t, x, n, m: o.ctc_loss(t, x, n, m), LABELS, STEPS, np.array([3, 2], "int32"), np.array([7, 5], "int32"))
+row(
+    "ctc_loss of too few steps",
+    lambda o, t, x, n, m: o.ctc_loss(t, x, n, m, mask_index=3),
+    LABELS,
+    STEPS,
+    np.array([3, 3], "int32"),
+    np.array([2, 3], "int32"),
+)
+row("ctc_decode", lambda o, x, n: o.ctc_decode(x, n), STEPS.round(), np.array([7, 4], "int32"))
+row(
+    "ctc_decode of repeats",
+    lambda o, x, n: o.ctc_decode(x, n, merge_repeated=False, mask_index=None),
+    STEPS.round(),
+    np.array([7, 4], "int32"),
+)
 
 # Of images.
 for _interpolation in ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"):
@@ -363,3 +571,40 @@ row(
 )
 row("rgb_to_hsv", lambda o, x: o.image.rgb_to_hsv(x), IMAGE)
 row("hsv_to_rgb", lambda o, x: o.image.hsv_to_rgb(x), IMAGE)
+_BLUR: dict[str, Any] = {"kernel_size": (3, 5), "sigma": (0.8, 1.5), "data_format": "channels_last"}
+row("gaussian_blur", lambda o, x: o.image.gaussian_blur(x, **_BLUR), IMAGE, opens=False)
+row("gaussian_blur of one", lambda o, x: o.image.gaussian_blur(x, **_BLUR | {"kernel_size": (4, 2)}), IMAGE[0], batch=True, opens=False)
+row("sobel_edges", lambda o, x: o.image.sobel_edges(x), IMAGE)
+row("sobel_edges of integers", lambda o, x: o.image.sobel_edges(x, data_format="channels_first"), I[:, None])
+row("ssim", lambda o, x, y: o.image.ssim(x, y, filter_size=5, max_val=2.0), IMAGE, np.sqrt(IMAGE))
+PLACES = np.concatenate([A * 3, P * 5, I * 0.75])[:, ::2].reshape(3, -1).astype(np.float32)
+TURN = np.array([[0.9, 0.2, -0.7, -0.3, 1.1, 1.2, 0, 0], [1.2, 0, -4.0, 0.1, 0.8, 2.5, 0, 0]], np.float32)
+for _mode in ("constant", "nearest", "wrap", "mirror", "reflect"):
+    row(
+        f"map_coordinates, {_mode}",
+        lambda o, x, at, mode=_mode: o.image.map_coordinates(x, at, 1, fill_mode=mode, fill_value=-1),
+        *(A, PLACES),
+        batch=True,
+    )
+row("map_coordinates to the nearest", lambda o, x, at: o.image.map_coordinates(x, at, 0), A, PLACES.round(1), batch=True)
+row("affine_transform", lambda o, x, t: o.image.affine_transform(x, t, fill_value=0.5), IMAGE, TURN)
+row("affine_transform to the nearest", lambda o, x: o.image.affine_transform(x, TURN[0], interpolation="nearest"), IMAGE[0], batch=True)
+row("affine_transform with a perspective", lambda o, x: o.image.affine_transform(x, TURN + np.float32(0.1)), IMAGE, batch=True)
+row("map_coordinates of integers", lambda o, x, at: o.image.map_coordinates(x, at, 1), I, np.abs(A[:, 0]).repeat(2, 0)[:3], batch=True)
+START = np.array([[0, 0], [6, 0], [0, 5], [6, 5]], np.float32)
+END = np.array([[1, 0.5], [5, 1], [-1, 5], [6, 4]], np.float32)
+row(
+    "perspective_transform",
+    lambda o, x, s, e: o.image.perspective_transform(x, s, e, fill_value=0.25),
+    *(IMAGE, START[None].repeat(2, 0), END[None].repeat(2, 0)),
+)
+for _method, _antialias in (("cubic", False), ("lanczos3", True)):
+    row(
+        f"scale_and_translate, {_method}",
+        lambda o, x, m=_method, a=_antialias: o.image.scale_and_translate(
+            x, (2, 9, 5, 3), np.array([1.7, 0.6], "float32"), np.array([-1.5, 0.7], "float32"), (1, 2), m, a
+        ),
+        *(IMAGE,),
+        batch=True,
+        saved=False,
+    )

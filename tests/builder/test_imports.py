@@ -37,7 +37,9 @@ def test_the_command_loads_no_framework() -> None:
     assert not loaded("builder.cli") & {"h5py", "onnxruntime", "grpc", "keras", "jax", "service"}
 
 
-@pytest.mark.parametrize("package", ["builder.layers", "builder.models", "builder.ops"])
+@pytest.mark.parametrize(
+    "package", ["builder.layers", "builder.models", *(f"builder.ops.{room}" for room in ("core", "image", "linalg", "math", "nn", "numpy"))]
+)
 def test_a_package_offers_all_that_its_modules_do(package: str) -> None:
     room = importlib.import_module(package)
     directory = Path(str(room.__file__)).parent
@@ -49,6 +51,13 @@ def test_a_package_offers_all_that_its_modules_do(package: str) -> None:
     }
     assert imported == set(room.__all__)
     assert len(room.__all__) == len(set(room.__all__))  # their order is the linter's
+
+
+def test_the_functions_of_all_rooms_are_offered_once() -> None:
+    rooms = [importlib.import_module(f"builder.ops.{room}") for room in ("core", "einops", "linalg", "math", "nn", "numpy")]
+    names = [name for room in rooms for name in room.__all__]
+    assert sorted([*names, "image", "linalg", "nn", "numpy"]) == sorted(builder.ops.__all__)
+    assert len(names) == len(set(names))
 
 
 def test_every_layer_of_every_family_is_offered() -> None:

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+import operator
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -18,10 +19,11 @@ from keras.src.backend.common.dtypes import result_type
 
 import builder
 from builder import Input, Model, ops
-from builder.errors import NetworkError, SymbolicError
+from builder.errors import NetworkError, SymbolicError, UnsupportedError
 from builder.graph import Array
 from builder.ops.operation import KEPT, KERAS_CLASSES, TENSORS, function_of_class
 from builder.ops.promotion import result_dtype
+from builder.ops.refused import REFUSED
 from builder.ops.symbolic import OPERATIONS, KerasTensor
 from builder.structure import flatten
 from tests.builder.functions import ROWS, Row
@@ -91,12 +93,50 @@ def test_every_function_has_a_row() -> None:
     for row in ROWS.values():
         row.call(recorder, *(Input(batch_shape=array.shape, dtype=array.dtype.name) for array in row.inputs))
     elsewhere = ("attention", "convolution", "loop", "normalization", "pooling", "recurrent")  # with the layers of that name
-    functions = {name: getattr(ops, name) for name in ops.__all__ if name != "image"} | {
+    functions = {name: getattr(ops, name) for name in ops.__all__ if name not in NAMESPACES} | {
         name: getattr(ops.image, name) for name in ops.image.__all__
     }
     own = {name for name, function in functions.items() if function.__module__.rpartition(".")[2] not in elsewhere}
-    aliases = {"dtype", "empty", "empty_like", "array", "extract_patches_3d", "image", "is_tensor", "ndim", "shape"}
-    assert own - recorder.asked - aliases == set()
+    aliases = {"convert_to_numpy", "dtype", "empty", "empty_like", "array", "extract_patches_3d", "is_tensor", "ndim", "shape"}
+    assert own - recorder.asked - aliases - set(REFUSED) == set()
+
+
+NAMESPACES = {"image": keras.ops.image, "linalg": keras.ops.linalg, "nn": keras.ops.nn, "numpy": keras.ops.numpy}
+PATHS = [
+    *(name for name in dir(keras.ops) if not name.startswith("_") and name not in NAMESPACES),
+    *(f"{room}.{name}" for room, theirs in NAMESPACES.items() for name in dir(theirs) if not name.startswith("_")),
+]
+
+
+@pytest.mark.parametrize("room", NAMESPACES)
+def test_a_namespace_is_that_of_keras(room: str) -> None:
+    ours = getattr(ops, room)
+    assert set(ours.__all__) == {name for name in dir(NAMESPACES[room]) if not name.startswith("_")}
+    assert room == "image" or all(getattr(ours, name) is getattr(ops, name) for name in ours.__all__)
+
+
+def test_every_function_of_keras_is_here_or_refused_and_takes_all_its_arguments() -> None:
+    lacking = {}
+    for path in PATHS:
+        theirs, ours = (inspect.signature(operator.attrgetter(path)(package)) for package in (keras.ops, ops))
+        given = [one for one in theirs.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+        free = [one for one in ours.parameters.values() if one.kind is inspect.Parameter.VAR_KEYWORD]
+        own = list(ours.parameters.values())[: len(given)]
+        if not free and [(one.name, one.kind) for one in own] != [(one.name, one.kind) for one in given]:
+            lacking[path] = f"{ours} for {theirs}"
+        required = [one.name for one, other in zip(own, given, strict=False) if one.default is one.empty and other.default is not one.empty]
+        if required and not free:
+            lacking[path] = f"{required} are not optional"
+    assert lacking == {}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_function_that_is_refused_says_why(name: str) -> None:
+    function = getattr(ops, name, None) or getattr(ops.image, name)
+    assert callable(getattr(keras.ops, name, None) or getattr(keras.ops.image, name))
+    with pytest.raises(UnsupportedError, match=f"`ops.{name}` is not supported: .{{20,}}") as caught:
+        function(Input((3, 3)), 1, some="argument")
+    assert REFUSED[name] in str(caught.value)
 
 
 def keras_class(name: str) -> Any:
@@ -108,7 +148,26 @@ def keras_class(name: str) -> Any:
     return getattr(importlib.import_module(f"keras.src.ops.{room}"), class_name, None)
 
 
-CONSTANT = {"empty", "extract_patches_3d", "eye", "identity", "ones", "tri", "zeros"}
+def named(function: Callable[..., Any]) -> list[str]:
+    """The parameters, without one for all others by name."""
+    parameters = inspect.signature(function).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
+
+
+CONSTANT = {
+    "bartlett",
+    "blackman",
+    "empty",
+    "extract_patches_3d",
+    "eye",
+    "hamming",
+    "hanning",
+    "identity",
+    "kaiser",
+    "ones",
+    "tri",
+    "zeros",
+}
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
@@ -117,9 +176,10 @@ def test_arguments_are_where_keras_has_them(name: str) -> None:
     if theirs is None:
         assert name in CONSTANT
         return
-    made = [parameter for parameter in inspect.signature(theirs.__init__).parameters if parameter not in ("self", "name", "kwargs")]
-    called = [parameter for parameter in inspect.signature(theirs.call).parameters if parameter not in ("self", "kwargs")]
-    ours = [parameter for parameter in inspect.signature(OPERATIONS[name]).parameters if parameter not in ("num_tokens", "kwargs")]
+    made, called = (
+        [parameter for parameter in named(method) if parameter not in ("self", "name")] for method in (theirs.__init__, theirs.call)
+    )
+    ours = [parameter for parameter in named(OPERATIONS[name]) if parameter not in ("num_tokens", "optimize")]
     assert [parameter for parameter in ours if parameter in TENSORS and parameter not in KEPT.get(name, ())] == called
     assert set(ours) - set(called) == set(made)
     assert function_of_class(theirs.__name__) is OPERATIONS[name].__wrapped__  # type: ignore[attr-defined]
@@ -209,14 +269,14 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 NUMBERS = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
 
 
-@pytest.mark.parametrize("operator", OPERATORS.values(), ids=list(OPERATORS))
+@pytest.mark.parametrize("apply", OPERATORS.values(), ids=list(OPERATORS))
 @pytest.mark.parametrize("other", [2, 0.5, np.array([1, 2, 3], "float32"), np.float32(3)], ids=["integer", "float", "array", "scalar"])
-def test_an_operator_is_numpys(operator: Callable[[Any, Any], Any], other: Any) -> None:
+def test_an_operator_is_numpys(apply: Callable[[Any, Any], Any], other: Any) -> None:
     x = Input((3,))
-    left, right = Model(x, operator(x, other))(NUMBERS), Model(x, operator(other, x))(NUMBERS)
-    assert left.dtype == right.dtype == operator(NUMBERS, other).dtype
-    np.testing.assert_allclose(left, operator(NUMBERS, other), rtol=1e-6)
-    np.testing.assert_allclose(right, operator(other, NUMBERS), rtol=1e-6)
+    left, right = Model(x, apply(x, other))(NUMBERS), Model(x, apply(other, x))(NUMBERS)
+    assert left.dtype == right.dtype == apply(NUMBERS, other).dtype
+    np.testing.assert_allclose(left, apply(NUMBERS, other), rtol=1e-6)
+    np.testing.assert_allclose(right, apply(other, NUMBERS), rtol=1e-6)
 
 
 def test_the_other_operators_are_numpys() -> None:
@@ -256,6 +316,7 @@ def test_a_symbol_tells_its_shape_and_dtype() -> None:
 
 
 IMAGE = np.ones((2, 6, 7, 4), np.float32)
+I = np.ones((2, 3, 4), np.int32)  # noqa: E741
 MISFITS: dict[str, Callable[[], Any]] = {
     "sizes that do not broadcast": lambda: ops.add(np.ones(3), np.ones(4)),
     "matrices that do not fit": lambda: ops.matmul(Input((3,)), np.ones((4, 2), np.float32)),
@@ -290,6 +351,54 @@ MISFITS: dict[str, Callable[[], Any]] = {
     "whole numbers as colours": lambda: ops.image.rgb_to_hsv(np.ones((2, 2, 3), "uint8")),
     "singular values": lambda: ops.norm(A, ord="nuc", axis=(1, 2)),
     "a norm of three axes": lambda: ops.norm(A, ord=2, axis=(0, 1, 2)),
+    "bits of floats": lambda: ops.bitwise_and(A, A),
+    "divisors of floats": lambda: ops.gcd(A, 2),
+    "exponents that are floats": lambda: ops.ldexp(A, 0.5),
+    "segments without an end": lambda: ops.segment_sum(A, np.array([0, 1])),
+    "segments of two axes": lambda: ops.segment_sum(A, np.array([[0], [1]]), num_segments=2),
+    "sums of booleans": lambda: ops.segment_sum(A > 0, np.array([0, 1]), num_segments=2),
+    "a histogram of rows": lambda: ops.histogram(A),
+    "correlations of rows": lambda: ops.correlate(A, A),
+    "powers of rows": lambda: ops.vander(A),
+    "an order from an unknown end": lambda: ops.argpartition(Input((3,)), -1, axis=0),
+    "a matrix that is not square": lambda: ops.inv(A),
+    "a right side of other rows": lambda: ops.solve(np.eye(3, dtype=np.float32), np.ones(4, np.float32)),
+    "real numbers alone": lambda: ops.fft((A,)),  # type: ignore[arg-type]
+    "a transform of integers": lambda: ops.fft((np.ones(3, "int32"), np.ones(3, "int32"))),
+    "a transform of unknown size": lambda: ops.rfft(Input((None,))),
+    "a transform of halves": lambda: ops.rfft(A.astype("float16")),
+    "windows of integers": lambda: ops.stft(np.ones(9, "int32"), 4, 2, 4),
+    "windows longer than a transform": lambda: ops.stft(A, 4, 2, 3),
+    "no window": lambda: ops.stft(np.ones(9, np.float32), 4, 2, 4, window="blackman"),
+    "a window of another size": lambda: ops.stft(np.ones(9, np.float32), 4, 2, 4, window=np.ones(3)),
+    "targets of another shape": lambda: ops.binary_crossentropy(A, A[:1]),
+    "classes of another shape": lambda: ops.sparse_categorical_crossentropy(np.array([1, 2, 3]), A),
+    "no strategy": lambda: ops.ctc_decode(A, np.array([3, 3]), strategy="random"),
+    "a pattern without an arrow": lambda: ops.rearrange(A, "a b c"),
+    "a pattern that loses an axis": lambda: ops.rearrange(A, "a b c -> a b"),
+    "a pattern of another rank": lambda: ops.rearrange(A, "a b -> b a"),
+    "a pattern with two unknown sizes": lambda: ops.rearrange(A, "a (b c) d -> a b c d"),
+    "a pattern that does not divide": lambda: ops.rearrange(A, "a (b c) d -> a b c d", b=2),
+    "a blur of integers": lambda: ops.image.gaussian_blur(IMAGE.astype("uint8")),
+    "no way to go on": lambda: ops.image.map_coordinates(A, A, 1, fill_mode="bounce"),
+    "places of other axes": lambda: ops.image.map_coordinates(A, A, 1),
+    "a cubic order": lambda: ops.image.map_coordinates(A[0], A[:, 0], 3),
+    "no method": lambda: ops.image.scale_and_translate(A, (2, 3, 4), np.ones(1), np.ones(1), (1,), "nearest"),
+    "no layout": lambda: ops.conv(IMAGE, np.ones((3, 2, 4, 5), np.float32), data_format="channels_middle"),
+    "no padding": lambda: ops.max_pool(IMAGE, 2, padding="full"),
+    "branches of different shapes": lambda: ops.cond(ops.max(Input((3,))) > 0, lambda: A, lambda: A[0]),
+    "branches of different dtypes": lambda: ops.switch(ops.cast(ops.max(Input((3,))), "int32"), [lambda: A, lambda: I], *()),
+    "a condition of many": lambda: ops.cond(Input((3,)) > 0, lambda: A, lambda: A),
+    "steps of unknown number": lambda: ops.scan(lambda total, _: (total, total), A),
+    "steps of two numbers": lambda: ops.scan(lambda total, _: (total, total), 0.0, (A, A[0])),
+    "steps unrolled less than once": lambda: ops.scan(lambda total, _: (total, total), 0.0, A, unroll=0),
+    "a state that changes its dtype": lambda: ops.scan(lambda total, x: (total + x, None), 0, A[0, 0]),
+    "a state that changes its shape": lambda: ops.while_loop(lambda x: ops.sum(x) < 9, lambda x: ops.concatenate([x, x], 0), A),
+    "fewer states than before": lambda: ops.while_loop(lambda x, y: ops.sum(x) < 9, lambda x, y: x, (A, A)),
+    "whether to go on, of many": lambda: ops.while_loop(lambda x: x < 9, lambda x: x + 1, A),
+    "an array that reads a symbol": lambda: (lambda x: ops.map(lambda row: row + x, A))(Input((3, 4))),
+    "an argument by a name that is not excluded": lambda: ops.vectorize(lambda a: a)(a=A),
+    "a signature of other arguments": lambda: ops.vectorize(lambda a: a, signature="(n),(n)->()")(A),
     "two channels": lambda: ops.image.rgb_to_grayscale(np.ones((2, 2, 2), np.float32)),
 }
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from builder.errors import NetworkError
 from builder.graph import Attribute
-from builder.ops.nn.window import as_before, channels_first, channels_of, each, static, window_attributes
+from builder.ops.nn.window import as_before, channels_first, channels_of, each, layout, static, window_attributes
 from builder.ops.numpy.shaping import reshape, transpose
 from builder.ops.operation import operation
 from builder.ops.promotion import promoted
@@ -23,7 +23,7 @@ def conv(
     kernel: TensorLike,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    data_format: str = "channels_last",
+    data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> KerasTensor:
     """Convolution over one to three spatial axes (ONNX Conv).
@@ -32,6 +32,7 @@ def conv(
     `padding` may be "causal" too. Raises NetworkError when the window does not fit.
     """
     inputs, kernel = promoted(inputs, kernel)
+    data_format = layout(data_format)
     *window, group_channels, _ = (static(dim) for dim in shape_of(kernel))
     channels = static(channels_of(shape_of(inputs), data_format))
     if channels % group_channels:
@@ -52,7 +53,7 @@ def depthwise_conv(
     kernel: TensorLike,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    data_format: str = "channels_last",
+    data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> KerasTensor:
     """Convolution of each channel by itself (ONNX Conv, a group for each channel).
@@ -70,7 +71,7 @@ def separable_conv(
     pointwise_kernel: TensorLike,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
-    data_format: str = "channels_last",
+    data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> KerasTensor:
     """`depthwise_conv`, and a convolution of window 1 that mixes its channels (two ONNX Conv)."""
@@ -85,7 +86,7 @@ def conv_transpose(
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
     output_padding: int | Sequence[int] | None = None,
-    data_format: str = "channels_last",
+    data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> KerasTensor:
     """The way back of a convolution (ONNX ConvTranspose); `kernel` is `(*window, out, in)`.
@@ -95,6 +96,7 @@ def conv_transpose(
     output_padding`.
     """
     inputs, kernel = promoted(inputs, kernel)
+    data_format = layout(data_format)
     window = [static(dim) for dim in shape_of(kernel)[:-2]]
     rank = len(window)
     steps, dilations = each(strides, rank), each(dilation_rate, rank)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from builder.errors import UnsupportedError
-from builder.graph import Attribute, Graph, Input, Node, Spec, current_scope
 from builder.ops.axes import integers
+from builder.ops.body import step_through
 from builder.ops.nn.recurrent import Masked
 from builder.ops.sizes import as_shape, size_of
-from builder.ops.symbolic import KerasTensor, converted, emit, emit_as, unsupported, value_of
-from builder.structure import flatten, map_structure, pack
+from builder.ops.symbolic import KerasTensor, converted, emit, emit_as
+from builder.structure import flatten, pack
 
 __all__ = ["LONGEST", "Looped", "Step", "loop", "rows_as_steps", "steps_as_rows"]
 
@@ -113,62 +113,10 @@ def _at(x: KerasTensor, index: int) -> KerasTensor:
 
 def _scanned(step: MaskedStep, x: KerasTensor, states: Any, mask: KerasTensor | None, backwards: bool) -> Looped:
     """The steps as one Scan, whose body is the step, and which carries the states."""
-    sequences = [x] if mask is None else [x, mask]
-    inner = map_structure(lambda tensor: _input("state", tensor.value.spec), states)
-    slices = [_slice(sequence) for sequence in sequences]
-    output, after = step(slices[0], slices[1] if mask is not None else None, inner, None)
-    ends = [*flatten(after), output]
-    body = Graph(
-        tuple(_as_input(tensor) for tensor in (*flatten(inner), *slices)),
-        tuple(tensor.value for tensor in ends),
-        tuple(f"after_{index}" for index in range(len(ends))),
-    )
-    stranger = _stranger(body)
-    return _scan(body, flatten(states), sequences, output, states, backwards) if stranger is None else _refused(stranger, x, output, states)
 
+    def run(inner: list[KerasTensor], slices: list[KerasTensor]) -> tuple[list[KerasTensor], list[KerasTensor]]:
+        output, after = step(slices[0], slices[1] if mask is not None else None, pack(states, inner), None)
+        return flatten(after), [output]
 
-def _scan(
-    body: Graph, carried: Sequence[KerasTensor], sequences: Sequence[KerasTensor], output: KerasTensor, states: Any, backwards: bool
-) -> Looped:
-    batch, time = sequences[0].value.spec.shape[:2]
-    specs = [*(state.value.spec for state in carried), Spec((batch, time, *output.value.spec.shape[1:]), output.dtype)]
-    attributes: dict[str, Attribute] = {
-        "body": body,
-        "num_scan_inputs": len(sequences),
-        "scan_input_axes": (1,) * len(sequences),
-        "scan_input_directions": (int(backwards),) * len(sequences),
-        "scan_output_axes": (1,),
-    }
-    node = Node("Scan", tuple(value_of(tensor) for tensor in (*carried, *sequences)), tuple(specs), attributes, current_scope())
-    *after, sequence = (KerasTensor(result) for result in node.results)
+    after, (sequence,) = step_through(run, flatten(states), [x] if mask is None else [x, mask], axis=1, backwards=backwards)
     return Looped(sequence, emit("Gather", sequence, integers((-1,)).reshape(()), axis=1), pack(states, after))
-
-
-def _slice(sequence: KerasTensor) -> KerasTensor:
-    """A step of a sequence, as the body of the loop is given it."""
-    batch, _, *rest = sequence.value.spec.shape
-    return _input("step", Spec((batch, *rest), sequence.dtype))
-
-
-def _input(name: str, spec: Spec) -> KerasTensor:
-    return KerasTensor(Input(name, spec))
-
-
-def _as_input(tensor: KerasTensor) -> Input:
-    assert isinstance(tensor.value, Input)
-    return tensor.value
-
-
-def _stranger(body: Graph) -> str | None:
-    """The name of an input of the network that the body reads though it cannot; None where there is none."""
-    read = [*body.outputs, *(value for node in body.nodes() for value in node.inputs)]
-    return next((value.name for value in read if isinstance(value, Input) and value not in body.inputs), None)
-
-
-def _refused(name: str, x: KerasTensor, output: KerasTensor, states: Any) -> Looped:
-    reason = (
-        f"the cell reads '{name}', which is neither its input nor a state nor a weight; pass it as part of the inputs, or set unroll=True"
-    )
-    batch, time = x.value.spec.shape[:2]
-    sequence = unsupported(reason, (batch, time, *output.value.spec.shape[1:]), output.dtype, x)
-    return Looped(sequence, unsupported(reason, output.value.spec.shape, output.dtype, x), states)

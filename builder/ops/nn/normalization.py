@@ -8,6 +8,7 @@ from builder.errors import NetworkError
 from builder.ops.allowance import spend
 from builder.ops.axes import axes_of, integers, inverse
 from builder.ops.numpy.arithmetic import add, divide, maximum, multiply, sqrt, square, subtract
+from builder.ops.numpy.creation import ones_like, zeros_like
 from builder.ops.numpy.reduction import mean as mean_over
 from builder.ops.numpy.shaping import reshape, transpose
 from builder.ops.operation import operation
@@ -25,14 +26,19 @@ def batch_normalization(
     mean: TensorLike,
     variance: TensorLike,
     axis: int,
-    offset: TensorLike,
-    scale: TensorLike,
+    offset: TensorLike | None = None,
+    scale: TensorLike | None = None,
     epsilon: float = 1e-3,
 ) -> KerasTensor:
-    """`(x - mean) / sqrt(variance + epsilon) * scale + offset`, each `(channels,)` along `axis` (ONNX BatchNormalization)."""
+    """`(x - mean) / sqrt(variance + epsilon) * scale + offset`, each `(channels,)` along `axis` (ONNX BatchNormalization).
+
+    Without a scale it is one, and without an offset zero.
+    """
     x, rank = floating(x), len(shape_of(x))
     moved = _swap_to_second(rank, axis % rank)
     first = x if moved is None else transpose(x, moved)
+    scale = ones_like(variance) if scale is None else scale
+    offset = zeros_like(mean) if offset is None else offset
     normalized = emit("BatchNormalization", first, scale, offset, mean, variance, epsilon=float(epsilon))
     return normalized if moved is None else transpose(normalized, inverse(moved))
 

@@ -7,7 +7,7 @@ import numpy as np
 from builder.errors import NetworkError
 from builder.graph import Array, Attribute
 from builder.ops.allowance import spend
-from builder.ops.nn.window import as_before, channels_first, each, window_attributes
+from builder.ops.nn.window import as_before, channels_first, each, layout, window_attributes
 from builder.ops.operation import operation
 from builder.ops.promotion import floating, is_floating
 from builder.ops.symbolic import KerasTensor, TensorLike, converted, emit, shape_of, value_of
@@ -21,7 +21,7 @@ def max_pool(
     pool_size: int | Sequence[int],
     strides: int | Sequence[int] | None = None,
     padding: str = "valid",
-    data_format: str = "channels_last",
+    data_format: str | None = None,
 ) -> KerasTensor:
     """The largest in each window (ONNX MaxPool). Raises NetworkError when the window does not fit."""
     return _back(inputs, _pool("MaxPool", _poolable(inputs), pool_size, strides, padding, data_format))
@@ -33,20 +33,20 @@ def average_pool(
     pool_size: int | Sequence[int],
     strides: int | Sequence[int] | None = None,
     padding: str = "valid",
-    data_format: str = "channels_last",
+    data_format: str | None = None,
 ) -> KerasTensor:
     """The mean of each window, padding not counted (ONNX AveragePool). Raises NetworkError when the window does not fit."""
     return _pool("AveragePool", floating(inputs), pool_size, strides, padding, data_format, count_include_pad=0)
 
 
 @operation
-def adaptive_max_pool(inputs: TensorLike, output_size: int | Sequence[int], data_format: str = "channels_last") -> KerasTensor:
+def adaptive_max_pool(inputs: TensorLike, output_size: int | Sequence[int], data_format: str | None = None) -> KerasTensor:
     """The largest in each of `output_size` windows, which are as even as can be; see `adaptive_average_pool`."""
     return _back(inputs, _adaptive("MaxPool", _poolable(inputs), output_size, data_format))
 
 
 @operation
-def adaptive_average_pool(inputs: TensorLike, output_size: int | Sequence[int], data_format: str = "channels_last") -> KerasTensor:
+def adaptive_average_pool(inputs: TensorLike, output_size: int | Sequence[int], data_format: str | None = None) -> KerasTensor:
     """The mean of each of `output_size` windows, which are as even as can be (ONNX AveragePool, or Gather and ReduceSum).
 
     Window i of n over a size s goes from `floor(i * s / n)` to `ceil((i + 1) * s / n)`, so windows may overlap. Raises
@@ -74,9 +74,10 @@ def _pool(
     pool_size: int | Sequence[int],
     strides: int | Sequence[int] | None,
     padding: str,
-    data_format: str,
+    data_format: str | None,
     **attributes: Attribute,
 ) -> KerasTensor:
+    data_format = layout(data_format)
     rank = len(shape_of(inputs)) - 2
     window = each(pool_size, rank)
     steps = window if strides is None else each(strides, rank)
@@ -85,7 +86,8 @@ def _pool(
     return as_before(emit(op, channels_first(inputs, data_format), **attributes), data_format)
 
 
-def _adaptive(op: str, inputs: TensorLike, output_size: int | Sequence[int], data_format: str) -> KerasTensor:
+def _adaptive(op: str, inputs: TensorLike, output_size: int | Sequence[int], data_format: str | None) -> KerasTensor:
+    data_format = layout(data_format)
     moved = channels_first(inputs, data_format)
     shape = shape_of(moved)
     sizes, steps = [size for size in shape[2:] if size is not None], each(output_size, len(shape) - 2)

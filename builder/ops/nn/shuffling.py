@@ -2,21 +2,25 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from builder.errors import NetworkError
+from builder.ops.nn.window import layout
 from builder.ops.numpy.indexing import get_item
 from builder.ops.numpy.rearranging import pad
 from builder.ops.numpy.shaping import reshape, stack, transpose
 from builder.ops.operation import operation
+from builder.ops.promotion import dtype_of
 from builder.ops.sizes import Size, size_of
-from builder.ops.symbolic import KerasTensor, TensorLike, shape_of
+from builder.ops.symbolic import KerasTensor, TensorLike, converted, emit, shape_of
 
-__all__ = ["depth_to_space", "space_to_depth", "unfold"]
+__all__ = ["depth_to_space", "fold", "space_to_depth", "unfold"]
 
 
 @operation
 def depth_to_space(x: TensorLike, block_size: int, data_format: str = "channels_last") -> KerasTensor:
     """Channels as blocks of `block_size` by `block_size` pixels: `(batch, height, width, channels)` with a quarter of them, for 2."""
-    first = data_format == "channels_first"
+    first = layout(data_format) == "channels_first"
     batch, *sizes = (size_of(x, axis) for axis in range(4))
     channels, height, width = sizes if first else (sizes[2], sizes[0], sizes[1])
     if not isinstance(channels, int) or channels % block_size**2:
@@ -32,7 +36,7 @@ def depth_to_space(x: TensorLike, block_size: int, data_format: str = "channels_
 @operation
 def space_to_depth(x: TensorLike, block_size: int, data_format: str = "channels_last") -> KerasTensor:
     """Blocks of `block_size` by `block_size` pixels as channels: `(batch, height, width, channels)` with four times as many, for 2."""
-    first = data_format == "channels_first"
+    first = layout(data_format) == "channels_first"
     batch, *sizes = (size_of(x, axis) for axis in range(4))
     channels, height, width = sizes if first else (sizes[2], sizes[0], sizes[1])
     if any(not isinstance(size, int) or size % block_size for size in (height, width)):
@@ -70,6 +74,38 @@ def unfold(
             ]
             views.append(get_item(padded, (slice(None), slice(None), *spans)))
     return reshape(stack(views, 2), (batch, _times(channels, window[0] * window[1]), -1))
+
+
+@operation
+def fold(
+    x: TensorLike,
+    output_size: int | Sequence[int],
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+) -> KerasTensor:
+    """Windows as images with the channels first, added up where they overlap (ONNX ConvTranspose): what `unfold` takes apart.
+
+    `(batch, channels * window, windows)` to `(batch, channels, height, width)`, which are `output_size`.
+    """
+    size, window, dilations, margins, steps = (_pair(given) for given in (output_size, kernel_size, dilation, padding, stride))
+    batch, planes, _ = (size_of(x, axis) for axis in range(3))
+    if not isinstance(planes, int) or planes % (window[0] * window[1]):
+        raise NetworkError(f"The channels of `x` must be a multiple of the window's {window[0] * window[1]}. Received: {shape_of(x)}")
+    reach = [extent + 2 * margin for extent, margin in zip(size, margins, strict=True)]
+    counts = [
+        (whole - part * (extent - 1) - 1) // step + 1 for whole, part, extent, step in zip(reach, dilations, window, steps, strict=True)
+    ]
+    rows = reshape(converted(x, "float32"), (batch, planes, *counts))
+    kernel = np.eye(planes, dtype=np.float32).reshape(planes, planes // (window[0] * window[1]), *window)
+    apart = emit("ConvTranspose", rows, kernel, strides=steps, dilations=dilations)
+    short = [whole - found for whole, found in zip(reach, apart.shape[2:], strict=True) if found is not None]
+    padded = pad(apart, ((0, 0), (0, 0), (0, short[0]), (0, short[1]))) if any(short) else apart
+    spans = [slice(margin, margin + extent) for margin, extent in zip(margins, size, strict=True)]
+    found = converted(get_item(padded, (slice(None), slice(None), *spans)), dtype_of(x))
+    assert isinstance(found, KerasTensor)
+    return found
 
 
 def _times(size: Size, factor: int) -> Size:

@@ -7,7 +7,7 @@ from builder.graph import Attribute
 from builder.ops.numpy.shaping import transpose
 from builder.ops.symbolic import KerasTensor, Shape, TensorLike, shape_of
 
-__all__ = ["as_before", "channels_first", "channels_of", "each", "static", "window_attributes"]
+__all__ = ["as_before", "channels_first", "channels_of", "each", "layout", "static", "window_attributes"]
 
 
 def window_attributes(
@@ -28,6 +28,8 @@ def window_attributes(
         "strides": tuple(strides),
         "dilations": tuple(dilations),
     }
+    if padding not in ("valid", "same", "causal"):
+        raise NetworkError(f"`padding` must be one of 'valid', 'same', 'causal'. Received: padding={padding}")
     if padding == "valid":
         if any(size is not None and size < extent for size, extent in zip(sizes, reach, strict=True)):
             raise NetworkError(
@@ -42,6 +44,13 @@ def window_attributes(
         return attributes | {"auto_pad": "SAME_UPPER"}
     known = [pad for pad in pads if pad is not None]
     return attributes | {"pads": tuple(begin for begin, _ in known) + tuple(end for _, end in known)}
+
+
+def layout(data_format: str | None) -> str:
+    """Where the channels are; last where None is given. Raises NetworkError for another name."""
+    if data_format not in (None, "channels_last", "channels_first"):
+        raise NetworkError(f"`data_format` must be one of 'channels_first', 'channels_last'. Received: data_format={data_format}")
+    return data_format or "channels_last"
 
 
 def channels_of(shape: Shape, data_format: str) -> int | None:

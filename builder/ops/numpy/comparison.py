@@ -5,15 +5,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from builder.errors import NetworkError
-from builder.ops.numpy.arithmetic import absolute, add, multiply, subtract
+from builder.ops.axes import integers
+from builder.ops.numpy.arithmetic import absolute, add, maximum, minimum, multiply, subtract
 from builder.ops.operation import operation
 from builder.ops.promotion import dtype_of, floating, is_floating, promoted
 from builder.ops.symbolic import KerasTensor, TensorLike, converted, emit
 
 __all__ = [
+    "allclose",
     "equal",
+    "fmax",
+    "fmin",
     "greater",
     "greater_equal",
+    "heaviside",
     "isclose",
     "isfinite",
     "isinf",
@@ -146,6 +151,36 @@ def isclose(x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1e
 
 
 @operation
+def allclose(x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> KerasTensor:
+    """Whether `isclose` is true of all pairs (ONNX ReduceMin)."""
+    close = isclose(x1, x2, rtol, atol, equal_nan)
+    return emit("ReduceMin", close, integers(tuple(range(close.ndim))), keepdims=0)
+
+
+@operation
+def fmax(x1: TensorLike, x2: TensorLike) -> KerasTensor:
+    """The larger of each pair, broadcast, or the one that is a number."""
+    a, b = promoted(x1, x2)
+    return _unless_missing(a, b, maximum(a, b))
+
+
+@operation
+def fmin(x1: TensorLike, x2: TensorLike) -> KerasTensor:
+    """The smaller of each pair, broadcast, or the one that is a number."""
+    a, b = promoted(x1, x2)
+    return _unless_missing(a, b, minimum(a, b))
+
+
+@operation
+def heaviside(x1: TensorLike, x2: TensorLike) -> KerasTensor:
+    """0 where `x1` is below zero, 1 where it is above, and `x2` where it is zero; of what is no number none."""
+    a, b = (floating(operand) for operand in promoted(x1, x2))
+    zero, one = converted(0, dtype_of(a)), converted(1, dtype_of(a))
+    step = emit("Where", emit("Less", a, zero), zero, emit("Where", emit("Equal", a, zero), b, one))
+    return emit("Where", emit("IsNaN", a), a, step)
+
+
+@operation
 def where(condition: TensorLike, x1: TensorLike | None = None, x2: TensorLike | None = None) -> KerasTensor:
     """`x1` where `condition` is true and `x2` elsewhere, broadcast (ONNX Where)."""
     if x1 is None or x2 is None:
@@ -173,6 +208,12 @@ def nan_to_num(x: TensorLike, nan: float = 0.0, posinf: float | None = None, neg
     x = emit("Where", emit("IsNaN", x), converted(nan, dtype), x)
     x = emit("Where", emit("IsInf", x, detect_negative=0), converted(high, dtype), x)
     return emit("Where", emit("IsInf", x, detect_positive=0), converted(low, dtype), x)
+
+
+def _unless_missing(a: TensorLike, b: TensorLike, found: KerasTensor) -> KerasTensor:
+    if not is_floating(dtype_of(a)):
+        return found
+    return emit("Where", emit("IsNaN", a), b, emit("Where", emit("IsNaN", b), a, found))
 
 
 def _chosen(condition: TensorLike, x1: TensorLike, x2: TensorLike) -> KerasTensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from string import ascii_letters
+from typing import Any
 
 from builder.errors import NetworkError
 from builder.ops.numpy.reduction import sum
@@ -26,8 +27,8 @@ def matmul(x1: TensorLike, x2: TensorLike) -> TensorLike:
 
 
 @operation
-def einsum(subscripts: str, *operands: TensorLike) -> TensorLike:
-    """The sums of products that `subscripts` tells, as in `bij,bjk->bik`.
+def einsum(subscripts: str, *operands: TensorLike, optimize: Any = None) -> TensorLike:
+    """The sums of products that `subscripts` tells, as in `bij,bjk->bik`; `optimize` is a hint that is not needed here.
 
     Transpose, Reshape and MatMul for any number of operands; ONNX Einsum where a letter is twice in one of them.
     """

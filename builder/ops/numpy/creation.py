@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from builder.errors import NetworkError
 from builder.ops.allowance import spend
+from builder.ops.axes import integers
 from builder.ops.numpy.shaping import broadcast_to, expand_dims, reshape
 from builder.ops.operation import operation
-from builder.ops.promotion import WIDE, computed, dtype_of, is_floating, result_dtype
+from builder.ops.promotion import WIDE, computed, dtype_of, is_floating, promoted, result_dtype
 from builder.ops.sizes import Size, Sizes, dims_of, size_of
 from builder.ops.symbolic import KerasTensor, TensorLike, converted, emit, emit_as, shape_of
 from builder.proto import standardize_dtype
@@ -20,6 +22,7 @@ __all__ = [
     "eye",
     "full",
     "full_like",
+    "geomspace",
     "identity",
     "linspace",
     "logspace",
@@ -29,6 +32,7 @@ __all__ = [
     "tri",
     "tril",
     "triu",
+    "vander",
     "zeros",
     "zeros_like",
 ]
@@ -136,6 +140,31 @@ def logspace(
     exact = "float32" if dtype is None or not is_floating(standardize_dtype(dtype)) else standardize_dtype(dtype)
     series = linspace(start, stop, num, endpoint, dtype=exact, axis=axis)
     return converted(emit("Pow", converted(base, exact), series), exact if dtype is None else standardize_dtype(dtype))
+
+
+@operation
+def geomspace(start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> TensorLike:
+    """`num` numbers from `start` to `stop`, each as many times the one before; both are above zero, or both below."""
+    kind = result_dtype(start, stop, 1.0) if dtype is None else standardize_dtype(dtype)
+    exact = kind if is_floating(kind) else "float32"
+    first, last = (converted(number, exact) for number in (start, stop))
+    begin, end = (emit("Log", emit("Abs", number)) for number in (first, last))
+    exponents = linspace(begin, end, num, endpoint, dtype=exact, axis=axis)
+    signs = emit("Sign", emit("Add", first, last))
+    signs = emit("Unsqueeze", signs, integers((axis % len(shape_of(exponents)),))) if shape_of(signs) else signs
+    series = emit("Mul", signs, emit("Exp", exponents))
+    return converted(series if is_floating(kind) else emit("Round", series), kind)
+
+
+@operation
+def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> TensorLike:  # noqa: N803  Keras's names
+    """The powers of each element of a vector, from `N - 1` to 0 or the other way round: `(size,)` to `(size, N)` (ONNX Pow)."""
+    count = shape_of(x)[0] if N is None else N
+    if len(shape_of(x)) != 1 or count is None:
+        raise NetworkError(f"`vander` needs a vector, and `N` unless its size is known. Received: shape={shape_of(x)}, N={N}")
+    powers = np.arange(count) if increasing else np.arange(count)[::-1]
+    dtype = dtype_of(promoted(x)[0])
+    return computed("Pow", expand_dims(converted(x, dtype), -1), converted(powers, dtype))
 
 
 @operation

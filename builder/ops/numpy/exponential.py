@@ -2,12 +2,15 @@
 
 import math
 
+import numpy as np
+
+from builder.errors import NetworkError
 from builder.ops.numpy.arithmetic import add, multiply
 from builder.ops.operation import operation
-from builder.ops.promotion import dtype_of, floating, promoted
+from builder.ops.promotion import dtype_of, floating, is_floating, promoted
 from builder.ops.symbolic import KerasTensor, TensorLike, converted, emit
 
-__all__ = ["cbrt", "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2"]
+__all__ = ["cbrt", "exp", "exp2", "expm1", "ldexp", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2"]
 
 
 @operation
@@ -32,6 +35,19 @@ def expm1(x: TensorLike) -> KerasTensor:
     near = multiply(emit("Tanh", multiply(x, 0.5)), emit("Add", emit("Exp", x), one))
     small = emit("Less", emit("Abs", x), converted(1, dtype))
     return emit("Where", small, near, emit("Sub", emit("Exp", x), one))
+
+
+@operation
+def ldexp(x1: TensorLike, x2: TensorLike) -> KerasTensor:
+    """`x1 * 2 ** x2`, broadcast, in two steps so that neither power is too large alone. Raises NetworkError for an `x2` of floats."""
+    if is_floating(dtype_of(x2)):
+        raise NetworkError(f"The exponents of `ldexp` must be integers. Received: dtype={dtype_of(x2)}")
+    number, dtype = floating(x1), dtype_of(floating(x1))
+    exponent = converted(x2, "int32")
+    half = emit("Div", exponent, np.int32(2))
+    for part in (half, emit("Sub", exponent, half)):
+        number = emit("Mul", number, emit("Pow", converted(2, dtype), converted(part, dtype)))
+    return emit("Identity", number)
 
 
 @operation

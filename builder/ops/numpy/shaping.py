@@ -8,7 +8,7 @@ from builder.ops.axes import Axis, axes_of, integers
 from builder.ops.operation import operation
 from builder.ops.promotion import promoted
 from builder.ops.sizes import Size, Sizes, as_shape, dims_of, is_static, left_of, spec_dims
-from builder.ops.symbolic import KerasTensor, TensorLike, emit, emit_as, shape_of, value_of
+from builder.ops.symbolic import KerasTensor, TensorLike, converted, emit, emit_as, shape_of, value_of
 
 __all__ = [
     "append",
@@ -22,6 +22,7 @@ __all__ = [
     "ndim",
     "ravel",
     "reshape",
+    "size",
     "squeeze",
     "stack",
     "swapaxes",
@@ -44,6 +45,12 @@ def reshape(x: TensorLike, newshape: int | Sizes) -> KerasTensor:
         shaped = emit("Reshape", x, as_shape(sizes))
         named = [found if found is not None else name for found, name in zip(spec_dims(shaped), named, strict=True)]
     return emit_as(named, value_of(x).spec.dtype, "Reshape", x, as_shape(sizes))
+
+
+@operation
+def size(x: TensorLike) -> TensorLike:
+    """How many elements there are, as a scalar of int32 (ONNX Size)."""
+    return converted(emit("Size", x), "int32")
 
 
 @operation

@@ -6,16 +6,31 @@ from builder.errors import NetworkError
 from builder.ops.allowance import spend
 from builder.ops.axes import Axis, axes_of, integers
 from builder.ops.numpy.indexing import take
-from builder.ops.numpy.shaping import expand_dims, ravel, reshape, transpose
+from builder.ops.numpy.rearranging import cut
+from builder.ops.numpy.shaping import concatenate, expand_dims, ravel, reshape, transpose
 from builder.ops.operation import operation
 from builder.ops.promotion import WIDE, dtype_of, floating, is_floating, promoted
 from builder.ops.sizes import Size, as_shape, dims_of, size_of, spec_dims
 from builder.ops.symbolic import TensorLike, converted, emit, emit_all, shape_of
 
-__all__ = ["argsort", "bincount", "digitize", "isin", "median", "percentile", "quantile", "searchsorted", "sort", "sorted_by_top"]
+__all__ = [
+    "METHODS",
+    "argpartition",
+    "argsort",
+    "bincount",
+    "digitize",
+    "isin",
+    "lined_up",
+    "median",
+    "percentile",
+    "quantile",
+    "searchsorted",
+    "sort",
+    "sorted_by_top",
+]
 
 _SORTED = ("uint8", "int8", "int16", *WIDE)  # the integers that ONNX Runtime's TopK takes
-_METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
+METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
 @operation
@@ -41,6 +56,20 @@ def sorted_by_top(x: TensorLike, count: Size, axis: int, largest: bool) -> tuple
 
 
 @operation
+def argpartition(x: TensorLike, kth: int, axis: int | None = -1) -> TensorLike:
+    """Where the elements are, as int32: the `kth + 1` smallest in order, and behind them the others as they were (ONNX TopK)."""
+    if axis is None:
+        x, axis = ravel(x), 0
+    axis %= len(shape_of(x))
+    size = shape_of(x)[axis]
+    if kth < 0 and size is None:
+        raise NetworkError(f"`kth` below zero needs an axis of known size. Received: shape={shape_of(x)}, axis={axis}, kth={kth}")
+    count = (kth % size if size is not None else kth) + 1
+    order = argsort(x, axis)
+    return concatenate([cut(order, axis, 0, count), sort(cut(order, axis, count, 2**63 - 1), axis)], axis)
+
+
+@operation
 def median(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> TensorLike:
     """The middle of what is sorted over `axis`, or over everything, or the mean of the two there."""
     return quantile(x, 0.5, axis, keepdims=keepdims)
@@ -52,13 +81,13 @@ def quantile(x: TensorLike, q: TensorLike, axis: Axis = None, method: str = "lin
 
     `method` tells what is between two elements: "linear", "lower", "higher", "midpoint" or "nearest".
     """
-    if method not in _METHODS:
-        raise NetworkError(f"`method` must be one of {_METHODS}. Received: method={method}")
+    if method not in METHODS:
+        raise NetworkError(f"`method` must be one of {METHODS}. Received: method={method}")
     parts = np.asarray(q, np.float64)
     if parts.ndim > 1:
         raise NetworkError(f"`q` must be a number or a vector. Received: shape={parts.shape}")
     x = floating(x)
-    lined, shape = _lined_up(x, axis)
+    lined, shape = lined_up(x, axis)
     size = shape_of(lined)[-1]
     if size is None:
         raise NetworkError(f"`quantile` needs axes of known size. Received: shape={shape_of(x)}, axis={axis}")
@@ -137,7 +166,7 @@ def _sorted(x: TensorLike, axis: int | None) -> tuple[TensorLike, TensorLike]:
     return values, indices
 
 
-def _lined_up(x: TensorLike, axis: Axis) -> tuple[TensorLike, list[int]]:
+def lined_up(x: TensorLike, axis: Axis) -> tuple[TensorLike, list[int]]:
     """`x` with all axes that are reduced as one last axis, and which they were."""
     rank = len(shape_of(x))
     gone = sorted(one % rank for one in (range(rank) if axis is None else axes_of(axis)))

@@ -1,12 +1,13 @@
 """`keras.ops` functions about tensors as such."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from builder.errors import NetworkError
-from builder.graph import current_scope
+from builder.graph import Array, current_scope
 from builder.ops.axes import integers
 from builder.ops.numpy.arithmetic import clip
 from builder.ops.numpy.creation import zeros
@@ -20,7 +21,9 @@ from builder.proto import standardize_dtype
 
 __all__ = [
     "cast",
+    "convert_to_numpy",
     "convert_to_tensor",
+    "custom_gradient",
     "dtype",
     "is_tensor",
     "saturate_cast",
@@ -60,6 +63,21 @@ def convert_to_tensor(x: TensorLike, dtype: Any = None, sparse: bool | None = No
 def stop_gradient(variable: TensorLike) -> KerasTensor:
     """`variable` as it is: nothing is trained here (ONNX Identity)."""
     return emit("Identity", variable)
+
+
+def convert_to_numpy(x: TensorLike) -> Array:
+    """The numbers of an array or a weight. Raises SymbolicError for a symbolic tensor, which has none."""
+    return np.array(x)
+
+
+def custom_gradient(f: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
+    """`f` without the gradient that it gives beside its output: nothing is trained here."""
+
+    @functools.wraps(f)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return f(*args, **kwargs)[0]
+
+    return call
 
 
 def shape(x: TensorLike) -> tuple[Any, ...]:
