@@ -151,4 +151,6 @@ def _module(cls: type) -> str:
         return cls.__module__
     if cls.__name__ == "Functional":
         return "keras.src.models.functional"  # Keras has no public name for it
+    if module := getattr(cls, "keras_module", None):
+        return str(module)  # nor for this
     return "keras.layers" if ".layers" in cls.__module__ else "keras"

@@ -3,6 +3,7 @@
 from builder.input_spec import InputSpec
 from builder.layer import Layer
 from builder.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from builder.layers.applications import CustomScaleLayer, LayerScale, StochasticDepth
 from builder.layers.attention.attention import AdditiveAttention, Attention
 from builder.layers.attention.heads import GroupQueryAttention, MultiHeadAttention
 from builder.layers.convolution.conv import Conv1D, Conv2D, Conv3D, Convolution1D, Convolution2D, Convolution3D
@@ -164,6 +165,7 @@ __all__ = [
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CustomScaleLayer",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -197,6 +199,7 @@ __all__ = [
     "Lambda",
     "Layer",
     "LayerNormalization",
+    "LayerScale",
     "LeakyReLU",
     "Masking",
     "MaxPool1D",
@@ -228,6 +231,7 @@ __all__ = [
     "SpatialDropout3D",
     "SpectralNormalization",
     "StackedRNNCells",
+    "StochasticDepth",
     "Subtract",
     "TimeDistributed",
     "UnitNormalization",
