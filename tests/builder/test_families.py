@@ -140,6 +140,10 @@ def test_a_mask_that_does_not_broadcast_is_refused() -> None:
 FREE: dict[str, tuple[Build, tuple[int | None, ...]]] = {
     "convolution in steps": (lambda k: k.layers.Conv2D(2, 3, strides=2, padding="same"), (None, None, 3)),
     "depthwise convolution": (lambda k: k.layers.DepthwiseConv2D(3, padding="same"), (None, None, 3)),
+    "depthwise convolution in steps, dilated": (
+        lambda k: k.layers.DepthwiseConv2D(3, strides=2, dilation_rate=(2, 3), padding="same", depth_multiplier=2),
+        (None, None, 3),
+    ),
     "separable convolution": (lambda k: k.layers.SeparableConv2D(4, 3), (None, None, 3)),
     "transposed convolution": (lambda k: k.layers.Conv2DTranspose(4, 3, strides=2, padding="same"), (None, None, 3)),
     "causal convolution": (lambda k: k.layers.Conv1D(4, 3, padding="causal", dilation_rate=2), (None, 3)),
