@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from builder.errors import NetworkError
 from builder.graph import Attribute
 from builder.ops.core import slice
-from builder.ops.nn.window import as_before, channels_first, channels_of, each, static, window_attributes
+from builder.ops.nn.window import as_before, channels_first, channels_of, each, static, window_attributes, without_rest
 from builder.ops.numpy.rearranging import pad
 from builder.ops.numpy.shaping import expand_dims, reshape, transpose
 from builder.ops.operation import operation
@@ -47,7 +47,9 @@ def conv(
     if "auto_pad" in attributes and max(dilations) > 1:  # which ONNX Runtime refuses together
         return conv(inputs, _widened(kernel, dilations), strides, padding, data_format)
     oihw = transpose(kernel, (rank + 1, rank, *range(rank)))
-    convolved = emit("Conv", channels_first(inputs, data_format), oihw, group=channels // group_channels, **attributes)
+    convolved = emit(
+        "Conv", without_rest(channels_first(inputs, data_format), attributes), oihw, group=channels // group_channels, **attributes
+    )
     return as_before(convolved, data_format)
 
 
