@@ -38,12 +38,9 @@ def fuse_normalization(graph: Graph) -> Graph:
 
 def fuse_scale(graph: Graph) -> Graph:
     """A factor for each output channel of a product, or one for all, goes into its weights, a bias between them too."""
-    while True:
-        uses = graph.uses()
-        after = graph.rewrite(lambda node, inputs, uses=uses: _with_scale(node, inputs, uses) if node.op == "Mul" else None)
-        if after is graph:
-            return graph
+    while (after := _scaled_once(graph)) is not graph:
         graph = after
+    return graph
 
 
 def merge_concatenations(graph: Graph) -> Graph:
@@ -123,6 +120,11 @@ def _with_normalization(node: Node, inputs: Inputs, uses: Counter[Value]) -> Seq
     fused_bias = Constant(((bias - mean) * factor + offset).astype(dtype), _name(biases))
     op = product.node.op if product.node.op in _CONVOLUTIONS else "Gemm"
     return [Result(replace(product.node, op=op, inputs=(product.node.inputs[0], fused_kernel, fused_bias)))]
+
+
+def _scaled_once(graph: Graph) -> Graph:
+    uses = graph.uses()
+    return graph.rewrite(lambda node, inputs: _with_scale(node, inputs, uses) if node.op == "Mul" else None)
 
 
 def _with_scale(node: Node, inputs: Inputs, uses: Counter[Value]) -> Sequence[Value] | None:
