@@ -35,7 +35,7 @@ class Architecture:
 
 _BYTES = (0.0, 255.0)  # what networks take that scale their images themselves
 _STRAIGHT = 1.0  # no residuals that would let the signal grow
-_SWISH = 1.15  # which lets less through than a rectifier
+_SWISH = 1.0  # which lets less through than a rectifier
 _UNBOUND = "an input of the graph is a constant of the normalization, and has no value"
 _INVALID = "the graph is invalid"
 
@@ -61,10 +61,10 @@ ARCHITECTURES: dict[str, Architecture] = {
     "EfficientNetB1": _efficientnet(442),
     "EfficientNetB2": _efficientnet(442),
     "EfficientNetB3": _efficientnet(499),
-    "EfficientNetB4": _efficientnet(gain=1.0),
-    "EfficientNetB5": _efficientnet(gain=1.0),
-    "EfficientNetB6": _efficientnet(gain=1.0),
-    "EfficientNetB7": _efficientnet(gain=1.0),
+    "EfficientNetB4": _efficientnet(),
+    "EfficientNetB5": _efficientnet(),
+    "EfficientNetB6": _efficientnet(),
+    "EfficientNetB7": _efficientnet(),
     "EfficientNetV2B0": _efficientnet(335, gain=0.75),
     "EfficientNetV2B1": _efficientnet(407, gain=0.75),
     "EfficientNetV2B2": _efficientnet(426, gain=0.75),
