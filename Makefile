@@ -4,13 +4,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench proto clean
+.PHONY: demo test parity check bench bench-export proto clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python tests/digits/demo.py
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
+
+parity: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m parity tests/parity
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
@@ -20,6 +23,9 @@ check: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench
+
+bench-export: $(VENV)/.installed-test
+	$(BIN)/python -m tests.bench.export
 
 proto: $(VENV)/.installed-test
 	$(BIN)/python proto/generate.py

@@ -36,7 +36,7 @@ from builder.ops import (
 )
 from builder.ops.operation import operation
 from builder.ops.promotion import floating
-from builder.ops.symbolic import KerasTensor, TensorLike, converted, emit
+from builder.ops.symbolic import KerasTensor, TensorLike, converted, emit, value_of
 
 __all__ = ["ACTIVATIONS", "Activation", "deserialize", "gelu", "get", "linear", "mish", "old_hard_sigmoid", "relu", "serialize"]
 
@@ -58,13 +58,16 @@ def relu(x: TensorLike, negative_slope: float = 0.0, max_value: float | None = N
         raise NetworkError(f"max_value of a ReLU layer cannot be a negative value. Received: {max_value}")
     if negative_slope < 0:
         raise NetworkError(f"negative_slope of a ReLU layer cannot be a negative value. Received: {negative_slope}")
+    most = None if max_value is None else converted(max_value, value_of(x).spec.dtype)
+    if threshold == 0 and negative_slope == 0:
+        return ops.relu(x) if most is None else ops.clip(x, 0, most)
     if threshold == 0:
-        rectified = ops.leaky_relu(x, negative_slope) if negative_slope else ops.relu(x)
+        rectified = ops.leaky_relu(x, negative_slope)
     else:
-        below = ops.multiply(ops.subtract(x, float(threshold)), float(negative_slope))
-        limit = converted(float(threshold), below.dtype)
-        rectified = emit("Where", emit("Greater", x, limit), x, below)
-    return rectified if max_value is None else ops.minimum(rectified, float(max_value))
+        limit = converted(threshold, value_of(x).spec.dtype)
+        below = ops.multiply(ops.subtract(x, limit), float(negative_slope)) if negative_slope else ops.zeros_like(x)
+        rectified = emit("Where", emit("Greater", x, limit), converted(x, below.dtype), below)
+    return rectified if most is None else ops.minimum(rectified, most)
 
 
 def gelu(x: TensorLike, approximate: bool = False) -> KerasTensor:

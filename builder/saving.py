@@ -274,4 +274,6 @@ def _module(cls: type) -> tuple[str | None, bool]:
         return None if cls.__module__ == "__main__" else cls.__module__, False
     if cls.__name__ == "Functional":
         return "keras.src.models.functional", False
+    if module := getattr(cls, "keras_module", None):
+        return str(module), False
     return "keras.layers" if ".layers" in cls.__module__ else "keras", True

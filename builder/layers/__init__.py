@@ -3,6 +3,7 @@
 from builder.input_spec import InputSpec
 from builder.layer import Layer
 from builder.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from builder.layers.applications import CustomScaleLayer, LayerScale, StochasticDepth
 from builder.layers.attention.attention import AdditiveAttention, Attention
 from builder.layers.attention.heads import GroupQueryAttention, MultiHeadAttention
 from builder.layers.convolution.conv import Conv1D, Conv2D, Conv3D, Convolution1D, Convolution2D, Convolution3D
@@ -232,6 +233,7 @@ __all__ = [
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CustomScaleLayer",
     "CutMix",
     "Dense",
     "DepthwiseConv1D",
@@ -271,6 +273,7 @@ __all__ = [
     "Lambda",
     "Layer",
     "LayerNormalization",
+    "LayerScale",
     "LeakyReLU",
     "Masking",
     "MaxNumBoundingBoxes",
@@ -332,6 +335,7 @@ __all__ = [
     "SpatialDropout3D",
     "SpectralNormalization",
     "StackedRNNCells",
+    "StochasticDepth",
     "StringLookup",
     "Subtract",
     "TextVectorization",

@@ -7,7 +7,7 @@ from builder.errors import NetworkError
 from builder.graph import Graph
 from builder.passes.constants import fold_constants
 from builder.passes.duplicates import merge_duplicates
-from builder.passes.fusion import fuse_bias, fuse_normalization, fuse_padding
+from builder.passes.fusion import fuse_bias, fuse_normalization, fuse_padding, fuse_scale, merge_concatenations
 from builder.passes.identities import remove_identities
 from builder.passes.layout import sink_transposes
 
@@ -23,6 +23,8 @@ PASSES: dict[str, Pass] = {
     "padding": fuse_padding,
     "bias": fuse_bias,
     "normalization": fuse_normalization,
+    "scale": fuse_scale,
+    "concatenations": merge_concatenations,
     "duplicates": merge_duplicates,
 }
 

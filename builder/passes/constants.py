@@ -1,8 +1,12 @@
-"""Constant folding: what depends on no input is computed once, in ONNX Runtime, by the kernels that would have served it."""
+"""Constant folding: what depends on no input is computed once, in ONNX Runtime, by the kernels that would have served it.
 
-from collections.abc import Iterator
+What only moves numbers, as a kernel into ONNX's order of axes, is a view of them: no session and no copy is made for it.
+"""
 
-from builder.graph import Constant, Graph, Node, Parameter, Result, Value
+from collections.abc import Iterable, Iterator, Mapping
+
+from builder.graph import Array, Constant, Graph, Node, Parameter, Result, Value
+from builder.passes.transposes import ints
 from builder.proto import UNSUPPORTED
 from builder.runtime import evaluate
 
@@ -11,23 +15,41 @@ __all__ = ["fold_constants"]
 
 def fold_constants(graph: Graph) -> Graph:
     """The graph with each largest constant expression in place of its nodes."""
-    constant: set[Node] = set()
+    constant: dict[Node, None] = {}
     for node in graph.nodes():
         if node.op != UNSUPPORTED and all(_is_constant(value, constant) for value in node.inputs):
-            constant.add(node)
+            constant[node] = None
     if not constant:
         return graph
+    arrays = _moved(constant)
     roots = list(dict.fromkeys(_roots(graph, constant)))
-    arrays = evaluate(roots)
-    folded = {root: Constant(array, _name(root)) for root, array in zip(roots, arrays, strict=True)}
+    others = [root for root in roots if root not in arrays]
+    arrays |= dict(zip(others, evaluate(others), strict=True))
+    folded = {root: Constant(arrays[root], _name(root)) for root in roots}
     return graph.rewrite(lambda node, _: [folded.get(result, result) for result in node.results] if node in constant else None)
 
 
-def _is_constant(value: Value | None, constant: set[Node]) -> bool:
+def _moved(nodes: Iterable[Node]) -> dict[Value, Array]:
+    """The results, in order, of those nodes that give the numbers of a constant in another order or shape."""
+    arrays: dict[Value, Array] = {}
+    for node in nodes:
+        source = node.inputs[0] if node.inputs else None
+        array = source.array if isinstance(source, Constant | Parameter) else arrays.get(source) if source is not None else None
+        shape = [dim for dim in node.specs[0].shape if isinstance(dim, int)]
+        if array is None or len(shape) != node.specs[0].rank:
+            continue
+        if node.op == "Transpose":
+            arrays[node.results[0]] = array.transpose(ints(node, "perm"))
+        elif node.op in ("Reshape", "Squeeze", "Unsqueeze"):
+            arrays[node.results[0]] = array.reshape(shape)
+    return arrays
+
+
+def _is_constant(value: Value | None, constant: Mapping[Node, None]) -> bool:
     return value is None or isinstance(value, Constant | Parameter) or (isinstance(value, Result) and value.node in constant)
 
 
-def _roots(graph: Graph, constant: set[Node]) -> Iterator[Result]:
+def _roots(graph: Graph, constant: Mapping[Node, None]) -> Iterator[Result]:
     """The constant results that something not constant reads."""
     for node in graph.nodes():
         if node not in constant:

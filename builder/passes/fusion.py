@@ -1,4 +1,4 @@
-"""Fusion: padding becomes part of the window behind it, a bias and a batch normalization of the product before them.
+"""Fusion: padding becomes part of the window behind it; a bias, a factor and a batch normalization of the product before them.
 
 All are linear, so nothing is approximated; the numbers are combined in float64 and rounded once.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from builder.graph import Array, Constant, Graph, Node, Parameter, Result, Value
 from builder.passes.transposes import peel, transposed
 
-__all__ = ["fuse_bias", "fuse_normalization", "fuse_padding"]
+__all__ = ["fuse_bias", "fuse_normalization", "fuse_padding", "fuse_scale", "merge_concatenations"]
 
 Inputs = tuple[Value | None, ...]
 Weight = Constant | Parameter
@@ -34,6 +34,19 @@ def fuse_normalization(graph: Graph) -> Graph:
     """A BatchNormalization right behind a Conv, or a product of matrices, that nothing else reads goes into its weights."""
     uses = graph.uses()
     return graph.rewrite(lambda node, inputs: _with_normalization(node, inputs, uses) if node.op == "BatchNormalization" else None)
+
+
+def fuse_scale(graph: Graph) -> Graph:
+    """A factor for each output channel of a product, or one for all, goes into its weights, a bias between them too."""
+    while (after := _scaled_once(graph)) is not graph:
+        graph = after
+    return graph
+
+
+def merge_concatenations(graph: Graph) -> Graph:
+    """A Concat among the operands of another along the same axis, that nothing else reads, gives it its own operands."""
+    uses = graph.uses()
+    return graph.rewrite(lambda node, inputs: _concatenated(node, inputs, uses) if node.op == "Concat" else None)
 
 
 def _with_pads(node: Node, inputs: Inputs) -> Sequence[Value] | None:
@@ -107,6 +120,75 @@ def _with_normalization(node: Node, inputs: Inputs, uses: Counter[Value]) -> Seq
     fused_bias = Constant(((bias - mean) * factor + offset).astype(dtype), _name(biases))
     op = product.node.op if product.node.op in _CONVOLUTIONS else "Gemm"
     return [Result(replace(product.node, op=op, inputs=(product.node.inputs[0], fused_kernel, fused_bias)))]
+
+
+def _scaled_once(graph: Graph) -> Graph:
+    uses = graph.uses()
+    return graph.rewrite(lambda node, inputs: _with_scale(node, inputs, uses) if node.op == "Mul" else None)
+
+
+def _with_scale(node: Node, inputs: Inputs, uses: Counter[Value]) -> Sequence[Value] | None:
+    if inputs != node.inputs:  # what is under it has just changed, so that it is not known who reads it
+        return None
+    for product, factor in (inputs, inputs[::-1]):
+        if isinstance(product, Result) and isinstance(factor, Weight) and node.specs[0] == product.spec:
+            scaled = _scaled(product, factor, uses)
+            if scaled is not None:
+                return [scaled]
+    return None
+
+
+def _scaled(value: Value | None, factor: Weight, uses: Counter[Value]) -> Value | None:
+    """The value times `factor`, as what it is made of with other weights; None where it is not linear, or read by others."""
+    if isinstance(value, Weight):
+        return Constant((_exactly(value) * _exactly(factor)).astype(value.array.dtype), value.name)
+    if not isinstance(value, Result) or uses[value] > 1:
+        return None
+    node = value.node
+    if node.op == "Add":
+        terms = [_scaled(term, factor, uses) for term in node.inputs]
+        is_bias = any(isinstance(term, Weight) for term in node.inputs)
+        return None if None in terms or not is_bias else Result(replace(node, inputs=tuple(terms)))
+    along = _per_output(node, factor)
+    if along is None:
+        return None
+    kernel, *biases = node.inputs[1:]
+    shape = _along_outputs(node, kernel.spec.rank if kernel else 0)
+    spread = Constant(along if along.ndim == 0 else along.reshape(shape))
+    weights = (_scaled(kernel, spread, uses), *(_scaled(bias, Constant(along), uses) for bias in biases))
+    return Result(replace(node, inputs=(node.inputs[0], *weights)))
+
+
+def _per_output(node: Node, factor: Weight) -> Array | None:
+    """A factor for each output channel of a product with a known kernel, or one for all; None where it is something else."""
+    is_product = node.op == "MatMul" or _is_linear(node)
+    if not is_product or not all(isinstance(value, Weight) for value in node.inputs[1:]):
+        return None
+    rank, spec = node.specs[0].rank, factor.spec
+    if spec.rank == 0:
+        return _exactly(factor)
+    axis = 1 if node.op in _CONVOLUTIONS else rank - 1
+    place = spec.rank - (rank - axis)
+    if place < 0 or any(size != 1 for index, size in enumerate(spec.shape) if index != place):
+        return None
+    is_matrix = node.op in _CONVOLUTIONS or (node.inputs[1] is not None and node.inputs[1].spec.rank == 2)
+    channels = node.specs[0].shape[axis]
+    return _exactly(factor).reshape(-1) if is_matrix and spec.shape[place] == channels else None
+
+
+def _concatenated(node: Node, inputs: Inputs, uses: Counter[Value]) -> Sequence[Value] | None:
+    operands: list[Value | None] = []
+    for original, value in zip(node.inputs, inputs, strict=True):
+        inner = value.node if isinstance(value, Result) and value.node.op == "Concat" else None
+        is_part = inner is not None and uses[_of(original)] == 1 and _axis(inner) == _axis(node)
+        operands.extend(inner.inputs if inner is not None and is_part else (value,))
+    return [Result(replace(node, inputs=tuple(operands)))] if len(operands) > len(inputs) else None
+
+
+def _axis(node: Node) -> int:
+    axis = node.attributes["axis"]
+    assert isinstance(axis, int)
+    return axis % node.specs[0].rank
 
 
 def _along_outputs(node: Node, rank: int) -> tuple[int, ...]:

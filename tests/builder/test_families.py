@@ -140,9 +140,16 @@ def test_a_mask_that_does_not_broadcast_is_refused() -> None:
 FREE: dict[str, tuple[Build, tuple[int | None, ...]]] = {
     "convolution in steps": (lambda k: k.layers.Conv2D(2, 3, strides=2, padding="same"), (None, None, 3)),
     "depthwise convolution": (lambda k: k.layers.DepthwiseConv2D(3, padding="same"), (None, None, 3)),
+    "depthwise convolution in steps, dilated": (
+        lambda k: k.layers.DepthwiseConv2D(3, strides=2, dilation_rate=(2, 3), padding="same", depth_multiplier=2),
+        (None, None, 3),
+    ),
     "separable convolution": (lambda k: k.layers.SeparableConv2D(4, 3), (None, None, 3)),
     "transposed convolution": (lambda k: k.layers.Conv2DTranspose(4, 3, strides=2, padding="same"), (None, None, 3)),
     "causal convolution": (lambda k: k.layers.Conv1D(4, 3, padding="causal", dilation_rate=2), (None, 3)),
+    "convolution in steps larger than the window": (lambda k: k.layers.Conv2D(2, 2, strides=(3, 1), padding="same"), (None, None, 3)),
+    "max pooling in steps larger than the window": (lambda k: k.layers.MaxPooling2D(2, strides=3, padding="same"), (None, None, 3)),
+    "average pooling of every third": (lambda k: k.layers.AveragePooling1D(1, strides=3, padding="same"), (None, 3)),
     "max pooling": (lambda k: k.layers.MaxPooling2D(3, strides=2, padding="same"), (None, None, 3)),
     "average pooling": (lambda k: k.layers.AveragePooling1D(3, padding="same"), (None, 3)),
     "global pooling": (lambda k: k.layers.GlobalMaxPooling2D(keepdims=True), (None, None, 3)),

@@ -95,7 +95,50 @@ def dropped() -> Any:
     return Sequential([Input((4,)), layers.Dropout(0.5), layers.Flatten(), layers.Activation("linear"), layers.Dense(2)])
 
 
+def limited() -> Any:
+    return Sequential([Input((8, 8, 3)), layers.Conv2D(4, 3), layers.ReLU(6.0), layers.GlobalAveragePooling2D()])
+
+
+def scaled_residual() -> Any:
+    image = Input((8, 8, 4))
+    x = layers.CustomScaleLayer(0.1)([image, layers.Conv2D(4, 1)(image)])
+    return Model(image, layers.GlobalAveragePooling2D()(x))
+
+
+def scaled_channels() -> Any:
+    x = Input((8, 4))
+    return Model(x, layers.LayerScale(0.1, 4)(layers.Dense(4)(x)))
+
+
+def scaled_and_read_before() -> Any:
+    x = Input((4,))
+    y = layers.Dense(4)(x)
+    return Model(x, [y, y * 0.5])
+
+
+def scaled_from_outside() -> Any:
+    x, gate = Input((4,)), Input((4,))
+    return Model([x, gate], layers.Dense(4)(x) * gate)
+
+
+def joined_twice() -> Any:
+    x, y = Input((2,)), Input((3,))
+    return Model([x, y], layers.Concatenate()([layers.Concatenate()([x, y]), y]))
+
+
+def joined_along_two_axes() -> Any:
+    x = Input((2, 3))
+    return Model(x, layers.Concatenate(axis=1)([layers.Concatenate()([x, x]), layers.Concatenate()([x, x * 2.0])]))
+
+
 GOLDENS = [
+    pytest.param(limited, "Transpose Conv Clip ReduceMean", id="a rectifier with a limit"),
+    pytest.param(scaled_residual, "Transpose Conv Add ReduceMean", id="a branch that is scaled"),
+    pytest.param(scaled_channels, "MatMul Add", id="channels that are scaled"),
+    pytest.param(scaled_and_read_before, "Gemm Mul", id="a product that is read before it is scaled"),
+    pytest.param(scaled_from_outside, "Gemm Mul", id="a product that an input scales"),
+    pytest.param(joined_twice, "Concat", id="what was joined and is joined again"),
+    pytest.param(joined_along_two_axes, "Concat Mul Concat Concat", id="what was joined along another axis"),
     pytest.param(image_classifier, "Transpose Conv Relu MaxPool Flatten Gemm Softmax", id="an image classifier"),
     pytest.param(residual, "Transpose Conv Relu Conv Relu Add ReduceMean Gemm", id="a residual block"),
     pytest.param(around_the_image, "Transpose Conv Relu Add ReduceMean", id="a residual block around the image itself"),

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 
 from builder.errors import NetworkError
 from builder.graph import Attribute
-from builder.ops.nn.window import as_before, channels_first, channels_of, each, layout, static, window_attributes
-from builder.ops.numpy.shaping import reshape, transpose
+from builder.ops.core.tensors import slice
+from builder.ops.nn.window import as_before, channels_first, channels_of, each, layout, static, window_attributes, without_rest
+from builder.ops.numpy.rearranging import pad
+from builder.ops.numpy.shaping import expand_dims, reshape, transpose
 from builder.ops.operation import operation
 from builder.ops.promotion import promoted
 from builder.ops.symbolic import KerasTensor, TensorLike, emit, shape_of
@@ -41,9 +43,14 @@ def conv(
             f"{channels} and kernel in-channels {group_channels}"
         )
     rank = len(window)
-    attributes = window_attributes(inputs, window, each(strides, rank), padding, data_format, each(dilation_rate, rank))
+    dilations = each(dilation_rate, rank)
+    attributes = window_attributes(inputs, window, each(strides, rank), padding, data_format, dilations)
+    if "auto_pad" in attributes and max(dilations) > 1:  # which ONNX Runtime refuses together
+        return conv(inputs, _widened(kernel, dilations), strides, padding, data_format)
     oihw = transpose(kernel, (rank + 1, rank, *range(rank)))
-    convolved = emit("Conv", channels_first(inputs, data_format), oihw, group=channels // group_channels, **attributes)
+    convolved = emit(
+        "Conv", without_rest(channels_first(inputs, data_format), attributes), oihw, group=channels // group_channels, **attributes
+    )
     return as_before(convolved, data_format)
 
 
@@ -112,6 +119,18 @@ def conv_transpose(
     }
     iohw = transpose(kernel, (rank + 1, rank, *range(rank)))
     return as_before(emit("ConvTranspose", channels_first(inputs, data_format), iohw, **attributes), data_format)
+
+
+def _widened(kernel: TensorLike, dilations: Sequence[int]) -> TensorLike:
+    """The kernel with zeros in the gaps that dilation leaves: `(*window, in / groups, out)` of as wide a window as it reaches."""
+    for axis, dilation in enumerate(dilations):
+        size = static(shape_of(kernel)[axis])
+        apart = pad(expand_dims(kernel, axis + 1), [(0, dilation - 1 if place == axis + 1 else 0) for place in range(len(dilations) + 3)])
+        sizes = [static(dim) for dim in shape_of(kernel)]
+        sizes[axis] = size * dilation
+        starts, lengths = [0] * len(sizes), [length - (dilation - 1 if place == axis else 0) for place, length in enumerate(sizes)]
+        kernel = slice(reshape(apart, sizes), starts, lengths)
+    return kernel
 
 
 def _trim(reach: int, stride: int, extra: int | None, padding: str) -> tuple[int, int]:

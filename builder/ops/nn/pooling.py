@@ -7,7 +7,7 @@ import numpy as np
 from builder.errors import NetworkError
 from builder.graph import Array, Attribute
 from builder.ops.allowance import spend
-from builder.ops.nn.window import as_before, channels_first, each, layout, window_attributes
+from builder.ops.nn.window import as_before, channels_first, each, layout, window_attributes, without_rest
 from builder.ops.operation import operation
 from builder.ops.promotion import floating, is_floating
 from builder.ops.symbolic import KerasTensor, TensorLike, converted, emit, shape_of, value_of
@@ -82,8 +82,9 @@ def _pool(
     window = each(pool_size, rank)
     steps = window if strides is None else each(strides, rank)
     attributes |= window_attributes(inputs, window, steps, padding, data_format, (1,) * rank)
+    moved = without_rest(channels_first(inputs, data_format), attributes)
     del attributes["dilations"]  # AveragePool has them as of opset 19 only, and Keras has none
-    return as_before(emit(op, channels_first(inputs, data_format), **attributes), data_format)
+    return as_before(emit(op, moved, **attributes), data_format)
 
 
 def _adaptive(op: str, inputs: TensorLike, output_size: int | Sequence[int], data_format: str | None) -> KerasTensor:

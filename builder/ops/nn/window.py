@@ -1,13 +1,15 @@
 """What convolution and pooling share: the window that moves over an image, and where the channels are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from builder.errors import NetworkError
 from builder.graph import Attribute
 from builder.ops.numpy.shaping import transpose
-from builder.ops.symbolic import KerasTensor, Shape, TensorLike, shape_of
+from builder.ops.symbolic import KerasTensor, Shape, TensorLike, emit, emit_as, shape_of, value_of
 
-__all__ = ["as_before", "channels_first", "channels_of", "each", "layout", "static", "window_attributes"]
+__all__ = ["as_before", "channels_first", "channels_of", "each", "layout", "static", "window_attributes", "without_rest"]
 
 
 def window_attributes(
@@ -53,6 +55,24 @@ def layout(data_format: str | None) -> str:
     return data_format or "channels_last"
 
 
+def without_rest(x: TensorLike, attributes: Mapping[str, Attribute]) -> TensorLike:
+    """`x`, its channels first, less what no window reads where ONNX works out the pads and the steps are larger than the window.
+
+    ONNX Runtime makes a negative padding of that, and then refuses it or takes the wrong elements.
+    """
+    window, steps, dilations = (np.asarray(attributes[name], np.int64) for name in ("kernel_shape", "strides", "dilations"))
+    reach = (window - 1) * dilations + 1
+    if "auto_pad" not in attributes or (reach >= steps).all():
+        return x
+    one, axes = np.asarray(1, np.int64), np.arange(2, 2 + len(window))
+    sizes = emit("Shape", x, start=2)
+    last = emit("Add", emit("Mod", emit("Sub", sizes, one), steps), one)  # what the last step has of the tensor, 1 at least
+    rest = emit("Max", emit("Sub", last, reach), np.asarray(0, np.int64))
+    spec = value_of(x).spec
+    free = (*spec.shape[:2], *(None,) * len(window))
+    return emit_as(free, spec.dtype, "Slice", x, np.zeros_like(reach), emit("Sub", sizes, rest), axes)
+
+
 def channels_of(shape: Shape, data_format: str) -> int | None:
     """How many channels tensors of `shape` have; None where that is free."""
     return shape[-1] if data_format == "channels_last" else shape[1]
@@ -82,7 +102,7 @@ def static(dim: int | None) -> int:
 
 
 def _same_pads(size: int | None, reach: int, stride: int) -> tuple[int, int] | None:
-    if stride == 1:
+    if stride == 1 or reach == 1:
         total = reach - 1
     elif size is None:
         return None

@@ -2,6 +2,7 @@
 
 from tests.builder.rows import (
     activation,
+    applications,
     attention,
     convolution,
     core,
@@ -20,6 +21,7 @@ __all__ = ["RECORDED", "ROWS", "Row"]
 
 ROWS: dict[str, Row] = {
     **activation.ROWS,
+    **applications.ROWS,
     **attention.ROWS,
     **convolution.ROWS,
     **core.ROWS,

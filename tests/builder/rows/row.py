@@ -1,9 +1,12 @@
 """A row of the layer table: a layer, and what it is called on."""
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import numpy as np
+
+import builder
 
 Shape = tuple[int, ...]
 
@@ -16,7 +19,7 @@ class Inner:
     arguments: dict[str, Any] = field(default_factory=dict)
 
     def make(self, package: Any) -> Any:
-        return getattr(package.layers, self.layer)(**_made(self.arguments, package))
+        return layer_class(self.layer, package)(**made(self.arguments, package))
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Row:
     call: dict[str, Any] = field(default_factory=dict)  # what else it is called with
 
     def make(self, package: Any, **arguments: Any) -> Any:
-        return getattr(package.layers, self.layer)(**_made(self.arguments, package), **arguments)
+        return layer_class(self.layer, package)(**made(self.arguments, package), **arguments)
 
     def called(self, layer: Any, inputs: Any) -> Any:
         """The outputs for the inputs, of which there is one or a list."""
@@ -55,14 +58,20 @@ class Row:
         return arrays if len(arrays) > 1 else arrays[0]
 
 
-def _made(value: Any, package: Any) -> Any:
+def layer_class(name: str, package: Any) -> Any:
+    """The layer's class in either package; those of keras.applications have no public name in Keras."""
+    ours = getattr(builder.layers, name)
+    return ours if package is builder else getattr(import_module(getattr(ours, "keras_module", "keras.layers")), name)
+
+
+def made(value: Any, package: Any) -> Any:
     """An argument with the layers in it made."""
     match value:
         case Inner():
             return value.make(package)
         case dict():
-            return {key: _made(item, package) for key, item in value.items()}
+            return {key: made(item, package) for key, item in value.items()}
         case list():
-            return [_made(item, package) for item in value]
+            return [made(item, package) for item in value]
         case _:
             return value
