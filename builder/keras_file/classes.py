@@ -10,7 +10,15 @@ from builder.ops.operation import function_of_class
 from builder.ops.refused import reason_of_class
 from builder.saving import REGISTRY, is_function
 
-__all__ = ["unknown_layers"]
+__all__ = ["REFUSED", "unknown_layers"]
+
+# Keras's layers that are not to be had here, with the reason.
+REFUSED: Mapping[str, str] = {
+    "FlaxLayer": "it runs a module of Flax, which comes as Python code; write it with builder.ops, or build it of layers",
+    "JaxLayer": "it runs a function of JAX, which comes as Python code; write it with builder.ops, or build it of layers",
+    "TFSMLayer": "it runs a SavedModel of TensorFlow, which is a program; save the Keras model that it was made of",
+    "TorchModuleWrapper": "it runs a module of PyTorch, which comes as a pickle; export that to ONNX with PyTorch",
+}
 
 
 def unknown_layers(config: Mapping[str, Any]) -> list[str]:
@@ -53,6 +61,8 @@ def _unknown(saved: Mapping[str, Any]) -> str | None:
         return None
     if not (module is None or str(module).split(".")[0] == "keras") or registered not in (None, name):
         return f"is a custom class ({registered or name}): give it as custom_objects={{{name!r}: ...}}, or register it before"
+    if name in REFUSED:
+        return f"is a {name}, which is not supported: {REFUSED[name]}"
     if name not in REGISTRY:
         own = f"; if it is a class of your own, give it as custom_objects={{{name!r}: ...}}" if module is None else ""
         return f"is a {name}, which is not supported yet{own}"
