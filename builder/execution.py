@@ -1,12 +1,16 @@
 """Running a network on arrays: its graph goes through the passes of an export and into ONNX Runtime."""
 
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from builder.graph import Array, Graph
+from builder.ops.symbolic import Variable
 from builder.passes import optimize
 from builder.runtime import Program
 
-__all__ = ["Executable"]
+__all__ = ["Executable", "as_array", "dtype_name"]
 
 
 class Executable:
@@ -23,3 +27,16 @@ class Executable:
         if self._program is None or versions != self._versions:
             self._program, self._versions = Program(optimize(self.graph)[0]), versions
         return self._program.run(arrays)
+
+
+def as_array(leaf: Any) -> Array | None:
+    """An argument of a call as an array, None for one that is none; floats that NumPy made wide are float32, as everywhere in Keras."""
+    if isinstance(leaf, np.ndarray | np.generic | Variable):
+        array = np.asarray(leaf)
+        return array.astype(np.float32) if array.dtype == np.float64 else array
+    return None
+
+
+def dtype_name(array: Array) -> str:
+    """An array's dtype as tensors have it."""
+    return "string" if array.dtype.kind in "OUS" else array.dtype.name

@@ -19,7 +19,7 @@ from builder.attributes import accepted, attributes, given_input_shape, held, na
 from builder.call_arguments import build_shapes, cast_floats, check_positional, known_keywords, masks_in, pass_masks_on, with_masks
 from builder.dtype_policy import DTypePolicy
 from builder.errors import NetworkError
-from builder.execution import Executable
+from builder.execution import Executable, as_array, dtype_name
 from builder.graph import Array, Graph, Parameter, Spec, current_scope, scope
 from builder.input_spec import check_inputs
 from builder.naming import auto_name
@@ -344,15 +344,15 @@ class Layer:
 
     def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The outputs for arrays: the call is traced once for each set of shapes, and run."""
-        given = [_array(leaf) for leaf in flatten((args, kwargs))]
+        given = [as_array(leaf) for leaf in flatten((args, kwargs))]
         arrays = [array for array in given if array is not None]
         if not arrays:
             raise NetworkError(f"layer '{self.name}' was called without a tensor: pass arrays, or symbolic tensors from Input()")
         others = [repr(leaf) if array is None else "an array" for leaf, array in zip(flatten((args, kwargs)), given, strict=True)]
-        key = (tuple((array.ndim, array.shape[1:], _dtype_name(array)) for array in arrays), repr(pack((args, kwargs), others)))
+        key = (tuple((array.ndim, array.shape[1:], dtype_name(array)) for array in arrays), repr(pack((args, kwargs), others)))
         if key not in self._executables:
             inputs = [
-                placeholder(f"input_{index}", (None, *array.shape[1:])[: array.ndim], _dtype_name(array))
+                placeholder(f"input_{index}", (None, *array.shape[1:])[: array.ndim], dtype_name(array))
                 for index, array in enumerate(arrays)
             ]
             symbols = iter(inputs)
@@ -379,18 +379,6 @@ def _each_once(variables: Sequence[Variable]) -> list[Variable]:
 
 def _unpacked(structure: Any) -> Any:
     return structure[0] if isinstance(structure, list) and len(structure) == 1 else structure
-
-
-def _array(leaf: Any) -> Array | None:
-    """The leaf as an array; floats that NumPy made wide are float32, as everywhere in Keras."""
-    if isinstance(leaf, np.ndarray | np.generic | Variable):
-        array = np.asarray(leaf)
-        return array.astype(np.float32) if array.dtype == np.float64 else array
-    return None
-
-
-def _dtype_name(array: Array) -> str:
-    return "string" if array.dtype.kind in "OUS" else array.dtype.name
 
 
 def _marking(build: Callable[..., None]) -> Callable[..., None]:

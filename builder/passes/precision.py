@@ -6,7 +6,7 @@ numbers and what is made of them, functions that grow fast, and operators that O
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,6 +31,9 @@ KEPT = REDUCTIONS | frozenset(
 )
 # These are computed in float32 beside a reduction: a square that is summed, the root of a sum, what is divided by it.
 ELEMENTWISE = frozenset(("Abs", "Add", "Div", "Max", "Min", "Mul", "Neg", "Reciprocal", "Sqrt", "Sub"))
+# These only move numbers: between operators that compute in float32 they stay there too, since two casts would be for
+# nothing.
+MOVES = frozenset(("Concat", "Expand", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze"))
 
 Weight = Constant | Parameter
 
@@ -66,24 +69,42 @@ def _kept(nodes: Iterable[Node], dtype: str) -> set[Node]:
     """The nodes that compute in float32."""
     nodes = list(nodes)
     kept = {node for node in nodes if node.op in KEPT or any(_is_fragile(value, dtype) for value in node.inputs)}
+    readers = _readers(nodes)
+    into = _all_read_by({node for node in nodes if node.op in REDUCTIONS}, ELEMENTWISE, nodes, readers)
+    return _all_read_by(kept | into | _beside_reductions(nodes), MOVES, nodes, readers)
+
+
+def _readers(nodes: Sequence[Node]) -> dict[Node, list[Node]]:
     readers: dict[Node, list[Node]] = {}
     for node in nodes:
         for value in node.inputs:
             if isinstance(value, Result):
                 readers.setdefault(value.node, []).append(node)
-    into: set[Node] = {node for node in nodes if node.op in REDUCTIONS}
+    return readers
+
+
+def _all_read_by(wide: set[Node], ops: Collection[str], nodes: Sequence[Node], readers: Mapping[Node, list[Node]]) -> set[Node]:
+    """`wide` and, of these operators, the nodes whose results all go there, at once or by others of them."""
+    found = set(wide)
     for node in reversed(nodes):
-        if node.op in ELEMENTWISE and node in readers and all(reader in into for reader in readers[node]):
-            into.add(node)
-    out_of: set[Node] = {node for node in nodes if node.op in REDUCTIONS}
+        if node.op in ops and node in readers and all(reader in found for reader in readers[node]):
+            found.add(node)
+    return found
+
+
+def _beside_reductions(nodes: Iterable[Node]) -> set[Node]:
+    """What is computed of a reduction's results, element by element."""
+    out_of: set[Node] = set()
     beside: set[Node] = set()
     for node in nodes:
         made = [value.node in out_of for value in node.inputs if isinstance(value, Result)]
-        if node.op in ELEMENTWISE and any(made):
+        if node.op in REDUCTIONS:
+            out_of.add(node)
+        elif node.op in ELEMENTWISE and any(made):
             beside.add(node)
             if all(made) and not any(isinstance(value, Input) for value in node.inputs):
                 out_of.add(node)
-    return kept | into | beside
+    return beside
 
 
 def _is_fragile(value: Value | None, dtype: str) -> bool:

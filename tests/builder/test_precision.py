@@ -32,7 +32,13 @@ def operators(graph: Graph, dtype: str) -> set[str]:
     return {node.op for node in graph.nodes() if node.specs[0].dtype == dtype}
 
 
-FLOATS = {name: row for name, row in ROWS.items() if row.dtype in ("float32", "int32") and "dtype" not in row.arguments}
+LEFT_OUT = {
+    "recurrence of cells backwards",  # ONNX Runtime 1.32 ends the process while it optimizes these unrolled cells in float16
+    "contrast by tiles",  # counts colours in bins, at whose edges float16 rounds to the other side
+}
+FLOATS = {
+    name: row for name, row in ROWS.items() if row.dtype in ("float32", "int32") and "dtype" not in row.arguments and name not in LEFT_OUT
+}
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in FLOATS.items()])
