@@ -10,7 +10,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python tests/digits/demo.py
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 parity: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m parity tests/parity
