@@ -90,6 +90,11 @@ class Parameter:
             self._array = self._initialize()
         return self._array
 
+    def retire(self, reason: Callable[[], Array]) -> None:
+        """There are no numbers any more: whoever still reads them gets the error that `reason` raises."""
+        self._array, self._initialize = None, reason
+        self.version += 1
+
     def assign(self, array: Array) -> None:
         assert array.shape == self.spec.shape, (array.shape, self.spec.shape)
         self._array = array

@@ -17,7 +17,7 @@ import numpy as np
 from builder import initializers
 from builder.call_arguments import build_shapes, cast_floats, known_keywords, masks_in, pass_masks_on, with_masks
 from builder.dtype_policy import DTypePolicy
-from builder.errors import NetworkError
+from builder.errors import NetworkError, UnsupportedError
 from builder.execution import Executable
 from builder.graph import Array, Graph, Parameter, Spec, current_scope, scope
 from builder.input_spec import InputSpec
@@ -44,7 +44,11 @@ class Layer:
     training_only: ClassVar[tuple[str, ...]] = ()
     # Each layer has its own arity, so `call` is declared as a value and not as a method to override.
     call: ClassVar[Callable[..., Any]]
+    # Keras's modes of keeping a matrix in few bits that the class has.
+    quantizations: ClassVar[tuple[str, ...]] = ()
     input_spec: InputSpec | None = None
+    _path: str | None = None  # known once built
+    _built_for: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})  # what `build` was given
     _arguments: dict[str, Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -64,6 +68,7 @@ class Layer:
         self.name = name or auto_name(type(self).__name__)
         self._trainable = trainable
         self.dtype_policy = DTypePolicy.of(dtype)
+        self._check_quantization()
         self.supports_masking = False
         self.autocast = autocast
         self.built = type(self).build is Layer.build  # with nothing to build, it is
@@ -168,18 +173,28 @@ class Layer:
 
     @property
     def own_variables(self) -> list[Variable]:
-        """This layer's own weights in the order in which Keras saves them: trainable ones first."""
+        """This layer's own weights: trainable ones first."""
         return sorted(self._variables, key=lambda variable: not variable.trainable)
+
+    @property
+    def saved_variables(self) -> list[Variable]:
+        """This layer's own weights in the order of a file."""
+        return self.own_variables
+
+    @property
+    def own_policy(self) -> DTypePolicy:
+        """The policy of this very layer, where `dtype_policy` has one for each path."""
+        return self.dtype_policy if self._path is None else self.dtype_policy.at(self._path)
 
     @property
     def dtype(self) -> str:
         """The dtype of the weights."""
-        return self.dtype_policy.variable_dtype
+        return self.own_policy.variable_dtype
 
     @property
     def compute_dtype(self) -> str:
         """The dtype of the arithmetic, and so of the outputs."""
-        return self.dtype_policy.compute_dtype
+        return self.own_policy.compute_dtype
 
     def compute_mask(self, inputs: Any, mask: Any) -> Any:
         """The masks of the outputs from those of the first argument: the same where the layer supports masking, else none."""
@@ -237,6 +252,10 @@ class Layer:
 
     # What subclasses and models build on.
 
+    def forget(self) -> None:
+        """Lets go of the networks that calls on arrays have made."""
+        self._executables.clear()
+
     def sublayers(self) -> Iterator[Layer]:
         """The layers among this layer's attributes, in the order of assignment."""
         for _, child in self.children():
@@ -269,6 +288,15 @@ class Layer:
                     raise
                 path = "/".join(current_scope())
                 raise NetworkError(f"layer '{path}' ({type(self).__name__}): {error}") from error
+
+    def _check_quantization(self) -> None:
+        """Raises UnsupportedError when the layer is to keep its weights in a way that its class does not have."""
+        mode = self.own_policy.quantization
+        if mode is not None and mode.partition("/")[0] not in self.quantizations:
+            known = (
+                f"a {type(self).__name__} may be {', '.join(self.quantizations)}" if self.quantizations else "its class has no such mode"
+            )
+            raise UnsupportedError(f"layer '{self.name}' is quantized to {mode}, and {known}; save the model before `quantize`")
 
     def _check_inputs(self, inputs: Any) -> None:
         if self.input_spec is None:
@@ -365,6 +393,11 @@ def _marking(build: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(build)
     def mark(self: Layer, *args: Any, **kwargs: Any) -> None:
+        if self._path is None:
+            around = current_scope()  # which ends with the layer itself where its first call builds it
+            self._path = "/".join(around if around[-1:] == (self.name,) else (*around, self.name))
+            self._check_quantization()
+        self._built_for = args, kwargs
         build(self, *args, **kwargs)
         self.built = True
 

@@ -6,6 +6,6 @@ the file itself.
 
 from builder.keras_file.archive import SavedModel, read
 from builder.keras_file.classes import unknown_layers
-from builder.keras_file.weights import assign_weights
+from builder.keras_file.weights import assign_weights, unsaid_quantized
 
-__all__ = ["SavedModel", "assign_weights", "read", "unknown_layers"]
+__all__ = ["SavedModel", "assign_weights", "read", "unknown_layers", "unsaid_quantized"]

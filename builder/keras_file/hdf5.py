@@ -17,7 +17,7 @@ from builder.ops.symbolic import Variable
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["arrays", "follow"]
+__all__ = ["arrays", "follow", "is_of_bytes"]
 
 
 def arrays(file: h5py.File, path: str, layer: Layer) -> list[tuple[Variable, Array]]:
@@ -25,12 +25,23 @@ def arrays(file: h5py.File, path: str, layer: Layer) -> list[tuple[Variable, Arr
     import h5py
 
     group = follow(file, path)
-    variables = layer.own_variables
+    variables = layer.saved_variables
     if not isinstance(group, h5py.Group):
         raise ModelFileError(f"{path} is no group of arrays")
     if len(group) != len(variables):
         raise ModelFileError(f"needs {len(variables)} arrays at {path}, and the file has {len(group)}")
     return [(variable, _array(follow(group, str(index)), f"{path}/{index}", variable)) for index, variable in enumerate(variables)]
+
+
+def is_of_bytes(file: h5py.File, path: str) -> bool:
+    """Whether there is an array of 8-bit numbers at `path`."""
+    import h5py
+
+    try:
+        dataset = follow(file, path)
+    except ModelFileError:
+        return False
+    return isinstance(dataset, h5py.Dataset) and dataset.dtype.name in ("int8", "uint8")
 
 
 def follow(group: h5py.Group, path: str) -> Any:

@@ -5,40 +5,60 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from builder.errors import ModelFileError, several
 from builder.graph import Array
 from builder.keras_file.archive import SavedModel
-from builder.keras_file.hdf5 import arrays
+from builder.keras_file.hdf5 import arrays, is_of_bytes
 from builder.layer import Layer
 from builder.naming import snake_case
 from builder.ops.symbolic import Variable
 
-__all__ = ["assign_weights"]
+if TYPE_CHECKING:
+    import h5py
+
+__all__ = ["assign_weights", "unsaid_quantized"]
 
 GROUPS = {"GroupQueryAttention": "grouped_query_attention"}  # where the class that Keras exports has another name inside
 
 
 def assign_weights(model: Layer, saved: SavedModel) -> None:
     """Gives every weight of `model` its numbers. Raises ModelFileError, with nothing assigned, unless all of them fit."""
-    import h5py  # 0.1 s that a network built in Python does not need
-
     found: list[tuple[Variable, Array]] = []
     problems: list[str] = []
-    try:
-        with h5py.File(io.BytesIO(saved.weights), "r") as file:
-            for path, layer in _weight_paths(model):
-                try:
-                    found.extend(arrays(file, f"{path}/vars", layer))
-                except ModelFileError as error:
-                    problems.append(f"layer '{layer.name}': {error}")
-    except (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError) as error:  # h5py's, for a damaged file
-        raise ModelFileError(f"the weights in {saved.path} cannot be read: {error}") from None
+    with _opened(saved) as file:
+        for path, layer in _weight_paths(model):
+            try:
+                found.extend(arrays(file, f"{path}/vars", layer))
+            except ModelFileError as error:
+                problems.append(f"layer '{layer.name}': {error}")
     if problems:
         raise ModelFileError(several(f"the weights in {saved.path} do not fit the network", problems))
     for variable, array in found:
         variable.assign(array)
+
+
+@contextmanager
+def _opened(saved: SavedModel) -> Iterator[h5py.File]:
+    import h5py  # 0.1 s that a network built in Python does not need
+
+    try:
+        with h5py.File(io.BytesIO(saved.weights), "r") as file:
+            yield file
+    except (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError) as error:  # h5py's, for a damaged file
+        raise ModelFileError(f"the weights in {saved.path} cannot be read: {error}") from None
+
+
+def unsaid_quantized(model: Layer, saved: SavedModel) -> list[Layer]:
+    """The layers whose weights the file has in few bits though the config says nothing of it, as Keras's does of some."""
+    with _opened(saved) as file:
+        return [
+            layer
+            for path, layer in _weight_paths(model)
+            if layer.quantizations and layer.own_policy.quantization is None and is_of_bytes(file, f"{path}/vars/0")
+        ]
 
 
 def _weight_paths(model: Layer) -> Iterator[tuple[str, Layer]]:

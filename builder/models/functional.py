@@ -12,6 +12,7 @@ from builder.layer import Layer
 from builder.models.configuration import Rebuild, network_config
 from builder.models.model import Model
 from builder.models.network import Network, history_of
+from builder.ops.operation import bare
 from builder.ops.placeholder import graph_input
 from builder.ops.symbolic import Call, KerasTensor, Operation
 from builder.structure import flatten, map_structure, pack
@@ -95,6 +96,14 @@ class Functional(Model):
     def graph(self) -> Graph:
         inputs = tuple(graph_input(tensor) for tensor in self.inputs)
         return Graph(inputs, tuple(tensor.value for tensor in self.outputs), tuple(self.output_names))
+
+    def retrace(self) -> None:
+        super().retrace()
+        for call in self.network.calls:
+            if call.inputs:
+                outputs = call.operation(*bare(call.args), **bare(call.kwargs))
+                for tensor, again in zip(flatten(call.outputs), flatten(outputs), strict=True):
+                    tensor.value, tensor.mask = again.value, again.mask
 
     def structured(self, outputs: Sequence[Any]) -> Any:
         packed = pack(self._outputs_struct, outputs)

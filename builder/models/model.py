@@ -14,6 +14,7 @@ from builder.execution import Executable
 from builder.export import Export, Source, export
 from builder.graph import Array, Graph
 from builder.layer import Layer
+from builder.layers.core.quantized import Quantizable
 from builder.ops.symbolic import KerasTensor, Operation
 from builder.saving import REGISTRY
 from builder.structure import flatten, map_structure
@@ -151,6 +152,38 @@ class Model(Layer):
         graph = self.graph()
         source = self.source or Source.built(self.name, graph)
         return export(graph, filepath, name=name or self.name, version=version, source=source)
+
+    def quantize(self, mode: str) -> None:
+        """Keeps the weights of dense layers and embeddings, also of those in other layers, in 8 bits ("int8") or 4 ("int4").
+
+        They are rounded as Keras rounds them. Raises NetworkError for another mode, or where the model is not built or has been
+        quantized. A layer of a user's own class stays as it is.
+        """
+        if not self.built:
+            raise NotBuiltError(f"Model '{self.name}' must be built before it is quantized: call it once, or start it with Input(shape).")
+        for layer in self.flattened():
+            if isinstance(layer, Quantizable) and REGISTRY.get(type(layer).__name__) is type(layer):
+                layer.quantize(mode)
+        self.retrace()
+
+    def retrace(self) -> None:
+        """Has the network made again by the layers as they are now."""
+        for layer in self.flattened():
+            layer.forget()
+            if layer is not self and isinstance(layer, Model):
+                layer.retrace()
+        self._executable = None
+
+    def flattened(self) -> list[Layer]:
+        """This model, and all layers in it at any depth, each once."""
+        found: dict[Layer, None] = {}
+        stack: list[Layer] = [self]
+        while stack:
+            layer = stack.pop()
+            if layer not in found:
+                found[layer] = None
+                stack.extend(layer.sublayers())
+        return list(found)
 
     def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if kwargs.get("training"):

@@ -117,6 +117,10 @@ class Sequential(Model):
     def graph(self) -> Graph:
         return self._built("inputs").graph()
 
+    def retrace(self) -> None:
+        super().retrace()
+        self._built("inputs").retrace()
+
     def standardize(self, inputs: Any) -> list[Any]:
         if self._functional is None:
             (first, *others) = flatten(inputs)

@@ -1,6 +1,13 @@
-"""Constant folding: what depends on no input is computed once, in ONNX Runtime, by the kernels that would have served it."""
+"""Constant folding: what depends on no input is computed once, in ONNX Runtime, by the kernels that would have served it.
+
+But for what would make a weight larger, as the spreading of one that is kept in few bits: the file stays small, and ONNX
+Runtime does it when it loads the file.
+"""
 
 from collections.abc import Iterator
+from math import prod
+
+import numpy as np
 
 from builder.graph import Constant, Graph, Node, Parameter, Result, Value
 from builder.proto import UNSUPPORTED
@@ -8,13 +15,21 @@ from builder.runtime import evaluate
 
 __all__ = ["fold_constants"]
 
+SMALL = 4096  # bytes: what is not worth a node
+
 
 def fold_constants(graph: Graph) -> Graph:
     """The graph with each largest constant expression in place of its nodes."""
     constant: set[Node] = set()
+    of_weights: set[Node] = set()
     for node in graph.nodes():
-        if node.op != UNSUPPORTED and all(_is_constant(value, constant) for value in node.inputs):
-            constant.add(node)
+        if node.op == UNSUPPORTED or not all(_is_constant(value, constant) for value in node.inputs):
+            continue
+        if any(isinstance(value, Parameter) or (isinstance(value, Result) and value.node in of_weights) for value in node.inputs):
+            if _is_enlarged(node):
+                continue
+            of_weights.add(node)
+        constant.add(node)
     if not constant:
         return graph
     roots = list(dict.fromkeys(_roots(graph, constant)))
@@ -25,6 +40,19 @@ def fold_constants(graph: Graph) -> Graph:
 
 def _is_constant(value: Value | None, constant: set[Node]) -> bool:
     return value is None or isinstance(value, Constant | Parameter) or (isinstance(value, Result) and value.node in constant)
+
+
+def _is_enlarged(node: Node) -> bool:
+    """Whether a node's outputs take more bytes than its inputs, and enough of them to matter."""
+    after = sum(map(_size, node.results))
+    return after > max(SMALL, sum(_size(value) for value in node.inputs if value is not None))
+
+
+def _size(value: Value) -> int:
+    """Bytes; 0 where they are not known."""
+    if any(not isinstance(dim, int) for dim in value.spec.shape) or value.spec.dtype == "string":
+        return 0
+    return int(prod(dim for dim in value.spec.shape if isinstance(dim, int))) * np.dtype(value.spec.dtype).itemsize
 
 
 def _roots(graph: Graph, constant: set[Node]) -> Iterator[Result]:
