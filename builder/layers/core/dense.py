@@ -7,7 +7,7 @@ from builder import activations, initializers, ops
 from builder.errors import NetworkError
 from builder.graph import Array
 from builder.input_spec import InputSpec
-from builder.layers.core.quantized import KERNELS, Quantizable, quantized_kernel, rounded_kernel
+from builder.layers.core.quantized import KERNELS, Quantizable, own_config, quantized_kernel, rounded_kernel
 from builder.ops.symbolic import KerasTensor, Shape, Variable
 
 __all__ = ["Dense"]
@@ -45,7 +45,7 @@ class Dense(Quantizable):
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
-        self.quantization_config = quantization_config
+        self.quantization_config = own_config(quantization_config)
         self.input_spec = InputSpec(min_ndim=2)
 
     def build(self, input_shape: Shape) -> None:

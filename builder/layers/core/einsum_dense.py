@@ -13,7 +13,7 @@ from builder import activations, initializers, ops
 from builder.errors import NetworkError
 from builder.graph import Array
 from builder.input_spec import InputSpec
-from builder.layers.core.quantized import KERNELS, Kernel, Quantizable, quantized_kernel, rounded_kernel
+from builder.layers.core.quantized import KERNELS, Kernel, Quantizable, own_config, quantized_kernel, rounded_kernel
 from builder.ops.axes import integers
 from builder.ops.symbolic import KerasTensor, Shape, TensorLike, Variable, emit, shape_of
 
@@ -57,7 +57,7 @@ class EinsumDense(Quantizable):
         self.bias_axes = bias_axes
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
-        self.quantization_config = quantization_config
+        self.quantization_config = own_config(quantization_config)
 
     def build(self, input_shape: Shape) -> None:
         equation = Equation.of(self.equation, len(input_shape))

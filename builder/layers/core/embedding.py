@@ -6,7 +6,7 @@ from typing import Any
 from builder import initializers, ops
 from builder.errors import NetworkError
 from builder.graph import Array
-from builder.layers.core.quantized import EMBEDDED, Inputs, Kernel, Quantizable, quantized_table, rounded_kernel, rounded_table
+from builder.layers.core.quantized import EMBEDDED, Inputs, Kernel, Quantizable, own_config, quantized_table, rounded_kernel, rounded_table
 from builder.ops.symbolic import KerasTensor, Shape, TensorLike, Variable, converted, emit
 
 __all__ = ["Embedding", "ReversibleEmbedding"]
@@ -47,7 +47,7 @@ class Embedding(Quantizable):
         self.output_dim = output_dim
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.mask_zero = mask_zero
-        self.quantization_config = quantization_config
+        self.quantization_config = own_config(quantization_config)
         self.supports_masking = mask_zero
         self.autocast = False
         if weights is not None:

@@ -30,11 +30,17 @@ __all__ = [
     "Mode",
     "Quantizable",
     "Table",
+    "own_config",
     "quantized_kernel",
     "quantized_table",
     "rounded_kernel",
     "rounded_table",
 ]
+
+
+def own_config(config: Any) -> Any:
+    """A saved quantization config by itself, without the numbers by which Keras tells what is shared in a file."""
+    return {key: own_config(value) for key, value in config.items() if key != "shared_object_id"} if isinstance(config, dict) else config
 
 
 def _config(class_name: str, config: dict[str, Any]) -> dict[str, Any]:
