@@ -123,6 +123,8 @@ def _describe(proto: onnx.ModelProto, graph: Graph, source: Source, batched: boo
     if batched:
         names = [*(value.name for value in graph.inputs), *graph.names]
         properties["hornbeam.batch_axes"] = json.dumps(dict.fromkeys(names, 0))
+    if graph.memory:
+        properties["hornbeam.states"] = json.dumps(graph.memory)
     onnx.helper.set_model_props(proto, properties)
 
 

@@ -136,11 +136,15 @@ Rule = Callable[[Node, tuple[Value | None, ...]], Sequence[Value] | None]
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """What `outputs` can reach; `names` holds an output's name each. Unused inputs stay: they are the signature."""
+    """What `outputs` can reach; `names` holds an output's name each. Unused inputs stay: they are the signature.
+
+    `memory` names an input and an output for each state: what comes out is to go in with the next call. They are the last ones.
+    """
 
     inputs: tuple[Input, ...]
     outputs: tuple[Value, ...]
     names: tuple[str, ...]
+    memory: tuple[tuple[str, str], ...] = ()
 
     def nodes(self) -> list[Node]:
         """Every node after those it needs. Equal to this, but for Python's limit on recursion:

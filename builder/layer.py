@@ -18,7 +18,7 @@ from builder import initializers
 from builder.call_arguments import build_shapes, cast_floats, known_keywords, masks_in, pass_masks_on, with_masks
 from builder.dtype_policy import DTypePolicy
 from builder.errors import NetworkError, UnsupportedError
-from builder.execution import Executable
+from builder.execution import Executable, Memory
 from builder.graph import Array, Graph, Parameter, Spec, current_scope, scope
 from builder.input_spec import InputSpec
 from builder.naming import auto_name
@@ -47,6 +47,8 @@ class Layer:
     # Keras's modes of keeping a matrix in few bits that the class has.
     quantizations: ClassVar[tuple[str, ...]] = ()
     input_spec: InputSpec | None = None
+    stateful: bool = False  # whether calls go on from where the one before ended, for a batch of a fixed size
+    memories: Sequence[Memory] = ()
     _path: str | None = None  # known once built
     _built_for: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})  # what `build` was given
     _arguments: dict[str, Any]
@@ -252,6 +254,11 @@ class Layer:
 
     # What subclasses and models build on.
 
+    def all_memories(self) -> list[Memory]:
+        """What this layer and those inside of it keep from call to call."""
+        inside = (memory for layer in self.sublayers() for memory in layer.all_memories())
+        return list(dict.fromkeys([*self.memories, *inside]))
+
     def forget(self) -> None:
         """Lets go of the networks that calls on arrays have made."""
         self._executables.clear()
@@ -315,18 +322,18 @@ class Layer:
         if not arrays:
             raise NetworkError(f"layer '{self.name}' was called without a tensor: pass arrays, or symbolic tensors from Input()")
         others = [leaf for leaf, array in zip(flatten((args, kwargs)), given, strict=True) if array is None]
-        key = (tuple((array.ndim, array.shape[1:], array.dtype.name) for array in arrays), repr((sorted(kwargs), others)))
+        rows = [array.shape[:1] if self.stateful else (None,) for array in arrays]
+        shapes = [(*first, *array.shape[1:])[: array.ndim] for first, array in zip(rows, arrays, strict=True)]
+        key = (tuple((shape, array.dtype.name) for shape, array in zip(shapes, arrays, strict=True)), repr((sorted(kwargs), others)))
         if key not in self._executables:
-            inputs = [
-                placeholder(f"input_{index}", (None, *array.shape[1:])[: array.ndim], array.dtype.name)
-                for index, array in enumerate(arrays)
-            ]
+            pairs = zip(shapes, arrays, strict=True)
+            inputs = [placeholder(f"input_{index}", shape, array.dtype.name) for index, (shape, array) in enumerate(pairs)]
             symbols = iter(inputs)
             leaves = [leaf if array is None else next(symbols) for leaf, array in zip(flatten((args, kwargs)), given, strict=True)]
             outputs = self._trace(*pack((args, kwargs), leaves))
             values = tuple(tensor.value for tensor in flatten(outputs))
             graph = Graph(tuple(graph_input(tensor) for tensor in inputs), values, tuple(f"output_{index}" for index in range(len(values))))
-            self._executables[key] = Executable(graph), outputs
+            self._executables[key] = Executable(graph, self.all_memories()), outputs
         executable, outputs = self._executables[key]
         return pack(outputs, executable.run(arrays))
 

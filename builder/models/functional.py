@@ -7,6 +7,7 @@ from typing import Any
 
 from builder import ops
 from builder.errors import NetworkError, several
+from builder.execution import remembering
 from builder.graph import Graph
 from builder.layer import Layer
 from builder.models.configuration import Rebuild, network_config
@@ -95,7 +96,8 @@ class Functional(Model):
 
     def graph(self) -> Graph:
         inputs = tuple(graph_input(tensor) for tensor in self.inputs)
-        return Graph(inputs, tuple(tensor.value for tensor in self.outputs), tuple(self.output_names))
+        plain = Graph(inputs, tuple(tensor.value for tensor in self.outputs), tuple(self.output_names))
+        return remembering(plain, self.all_memories())
 
     def retrace(self) -> None:
         super().retrace()

@@ -199,7 +199,7 @@ class Model(Layer):
 
     def _run(self, arrays: Sequence[Array]) -> list[Array]:
         if self._executable is None:
-            self._executable = Executable(self.graph())
+            self._executable = Executable(self.graph(), self.all_memories())
         return self._executable.run(arrays)
 
 
