@@ -1,11 +1,12 @@
-"""What a layer asks of its inputs, and the sentence for one that is not so."""
+"""What a layer asks of its inputs, the sentence for one that is not so, and shapes as users and files give them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from builder.errors import NetworkError
-from builder.ops.symbolic import KerasTensor
+from builder.ops.symbolic import KerasTensor, Shape
 
-__all__ = ["InputSpec"]
+__all__ = ["InputSpec", "as_shapes", "given_input_shape"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +30,23 @@ class InputSpec:
                 raise NetworkError(
                     f"{found}: expected axis {axis} of input shape to have value {size}, but received input with shape {tensor.shape}"
                 )
+
+
+def given_input_shape(kwargs: dict[str, Any]) -> Shape | None:
+    """The shape, with the batch, from the keywords that Keras has taken on a first layer since its first version."""
+    batch_size = kwargs.pop("batch_size", None)
+    if (whole := kwargs.pop("batch_input_shape", None) or kwargs.pop("batch_shape", None)) is not None:
+        return tuple(whole)
+    if (dim := kwargs.pop("input_dim", None)) is not None:
+        return (batch_size, dim)
+    if (shape := kwargs.pop("input_shape", None)) is not None:
+        return (batch_size, *((shape,) if isinstance(shape, int) else shape))
+    return None
+
+
+def as_shapes(saved: Any) -> Any:
+    """Shapes as Python has them: in a file, a shape is a list, and so is a list of shapes."""
+    if isinstance(saved, dict):
+        return {key: as_shapes(item) for key, item in saved.items()}
+    is_shape = all(size is None or isinstance(size, int) for size in saved)
+    return tuple(saved) if is_shape else [as_shapes(item) for item in saved]

@@ -20,12 +20,12 @@ from builder.dtype_policy import DTypePolicy
 from builder.errors import NetworkError, UnsupportedError
 from builder.execution import Executable, Memory
 from builder.graph import Array, Graph, Parameter, Spec, current_scope, scope
-from builder.input_spec import InputSpec
+from builder.input_spec import InputSpec, as_shapes, given_input_shape
 from builder.naming import auto_name
 from builder.ops.operation import bare, record
 from builder.ops.placeholder import graph_input, placeholder
 from builder.ops.promotion import is_floating
-from builder.ops.symbolic import Call, KerasTensor, Shape, Variable, computing_in, symbolic_leaves
+from builder.ops.symbolic import Call, KerasTensor, Variable, computing_in, symbolic_leaves
 from builder.proto import standardize_dtype
 from builder.saving import register, serialize
 from builder.structure import flatten, pack
@@ -75,7 +75,7 @@ class Layer:
         self.autocast = autocast
         self.built = type(self).build is Layer.build  # with nothing to build, it is
         self.calls: list[Call] = []
-        self.given_input_shape = _given_input_shape(kwargs)
+        self.given_input_shape = given_input_shape(kwargs)
         self._variables: list[Variable] = []
         self._executables: dict[Any, tuple[Executable, Any]] = {}
         known = (*type(self).training_only, "activity_regularizer")
@@ -129,7 +129,7 @@ class Layer:
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Builds for the shape that a file says the layer was built for, if it says one."""
         if (shape := config.get("input_shape")) is not None and not self.built:
-            self.build(_as_shapes(shape))
+            self.build(as_shapes(shape))
 
     def load_own_assets(self, files: Mapping[str, bytes]) -> None:
         """Takes what a `.keras` file keeps for this layer beside its weights, by file name: a vocabulary."""
@@ -357,26 +357,6 @@ def _named_arguments(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     base = ("name", "trainable", "dtype", "autocast")
     fields = [p.name for p in list(signature.parameters.values())[1:] if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     return {field: bound.arguments[field] for field in fields if field not in base}
-
-
-def _given_input_shape(kwargs: dict[str, Any]) -> Shape | None:
-    """The shape, with the batch, from the keywords that Keras has taken on a first layer since its first version."""
-    batch_size = kwargs.pop("batch_size", None)
-    if (whole := kwargs.pop("batch_input_shape", None) or kwargs.pop("batch_shape", None)) is not None:
-        return tuple(whole)
-    if (dim := kwargs.pop("input_dim", None)) is not None:
-        return (batch_size, dim)
-    if (shape := kwargs.pop("input_shape", None)) is not None:
-        return (batch_size, *((shape,) if isinstance(shape, int) else shape))
-    return None
-
-
-def _as_shapes(saved: Any) -> Any:
-    """Shapes as Python has them: in a file, a shape is a list, and so is a list of shapes."""
-    if isinstance(saved, dict):
-        return {key: _as_shapes(item) for key, item in saved.items()}
-    is_shape = all(size is None or isinstance(size, int) for size in saved)
-    return tuple(saved) if is_shape else [_as_shapes(item) for item in saved]
 
 
 def _each_once(variables: Sequence[Variable]) -> list[Variable]:
