@@ -286,7 +286,7 @@ class Layer:
     def count_params(self) -> int:
         """The number of elements in all weights. Raises NetworkError before they exist."""
         if not self.built:
-            raise NetworkError(f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built: call it, or `build` it.")
+            raise NetworkError(f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built: call it, or build it.")
         return sum(int(np.prod(variable.shape, dtype=np.int64)) for variable in self.weights)
 
     def get_config(self) -> dict[str, Any]:
