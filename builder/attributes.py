@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from builder.ops.symbolic import Shape
 
-__all__ = ["accepted", "attributes", "given_input_shape", "held", "named_arguments", "properties"]
+__all__ = ["accepted", "attributes", "each_once", "given_input_shape", "held", "named_arguments", "properties", "unpacked"]
 
+T = TypeVar("T")
 BASE = ("name", "trainable", "dtype", "autocast")  # what every layer takes
 
 
@@ -73,3 +74,13 @@ def held(value: Any) -> Iterator[Any]:
                 yield from held(item)
         case _:
             yield value
+
+
+def each_once(items: Iterable[T]) -> list[T]:
+    """The items without repetitions; two are one only where they are the same object."""
+    return list({id(item): item for item in items}.values())
+
+
+def unpacked(structure: Any) -> Any:
+    """What is alone in a list, instead of the list."""
+    return structure[0] if isinstance(structure, list) and len(structure) == 1 else structure

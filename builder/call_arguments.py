@@ -7,16 +7,28 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
-from builder.errors import NetworkError
+from builder.errors import NetworkError, UnsupportedError
+from builder.graph import current_scope
 from builder.ops.promotion import is_floating
 from builder.ops.symbolic import KerasTensor, converted, masks_of, symbolic_leaves
 from builder.structure import flatten, map_structure
 
-__all__ = ["build_shapes", "cast_floats", "check_positional", "known_keywords", "masks_in", "pass_masks_on", "with_masks"]
+__all__ = [
+    "build_shapes",
+    "cast_floats",
+    "check_positional",
+    "check_quantization",
+    "known_keywords",
+    "marking",
+    "masks_in",
+    "pass_masks_on",
+    "with_masks",
+]
 
 
 def build_shapes(build: Callable[..., Any], call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -95,3 +107,31 @@ def pass_masks_on(outputs: Any, masks: Any) -> None:
 
 def _shapes(argument: Any) -> Any:
     return map_structure(lambda leaf: leaf.shape if isinstance(leaf, KerasTensor) else np.shape(leaf), argument)
+
+
+def check_quantization(layer: Any) -> None:
+    """Raises UnsupportedError when the layer is to keep its weights in a way that its class does not have."""
+    mode = layer.own_policy.quantization
+    if mode is None or mode.partition("/")[0] in layer.quantizations:
+        return
+    name, modes = type(layer).__name__, ", ".join(layer.quantizations)
+    known = f"a {name} may be {modes}" if modes else "its class has no such mode"
+    raise UnsupportedError(f"layer '{layer.name}' is quantized to {mode}, and {known}; save the model before `quantize`")
+
+
+def marking(build: Callable[..., None]) -> Callable[..., None]:
+    """`build`, after which the layer is built, also when a user calls it and not the first call does, and knows for what."""
+
+    signature = inspect.signature(build)
+
+    @wraps(build)
+    def mark(self: Any, *args: Any, **kwargs: Any) -> None:
+        if self._path is None:
+            around = current_scope()  # which ends with the layer itself where its first call builds it
+            self._path = "/".join(around if around[-1:] == (self.name,) else (*around, self.name))
+            check_quantization(self)
+        build(self, *args, **kwargs)
+        self._built_for = dict(list(signature.bind(self, *args, **kwargs).arguments.items())[1:])
+        self.built = True
+
+    return mark

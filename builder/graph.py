@@ -91,6 +91,11 @@ class Parameter:
             self._array = self._initialize()
         return self._array
 
+    def retire(self, reason: Callable[[], Array]) -> None:
+        """There are no numbers any more: whoever still reads them gets the error that `reason` raises."""
+        self._array, self._initialize = None, reason
+        self.version += 1
+
     def assign(self, array: Array) -> None:
         assert array.shape == self.spec.shape, (array.shape, self.spec.shape)
         self._array = array
@@ -156,11 +161,15 @@ Rule = Callable[[Node, tuple[Value | None, ...]], Sequence[Value] | None]
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """What `outputs` can reach; `names` holds an output's name each. Unused inputs stay: they are the signature."""
+    """What `outputs` can reach; `names` holds an output's name each. Unused inputs stay: they are the signature.
+
+    `memory` names an input and an output for each state: what comes out is to go in with the next call. They are the last ones.
+    """
 
     inputs: tuple[Input, ...]
     outputs: tuple[Value, ...]
     names: tuple[str, ...]
+    memory: tuple[tuple[str, str], ...] = ()
 
     def nodes(self) -> list[Node]:
         """Every node after those it needs. Equal to this, but for Python's limit on recursion:

@@ -9,17 +9,26 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import wraps
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from builder import initializers
-from builder.attributes import accepted, attributes, given_input_shape, held, named_arguments, properties
-from builder.call_arguments import build_shapes, cast_floats, check_positional, known_keywords, masks_in, pass_masks_on, with_masks
+from builder.attributes import accepted, attributes, each_once, given_input_shape, held, named_arguments, properties, unpacked
+from builder.call_arguments import (
+    build_shapes,
+    cast_floats,
+    check_positional,
+    check_quantization,
+    known_keywords,
+    marking,
+    masks_in,
+    pass_masks_on,
+    with_masks,
+)
 from builder.dtype_policy import DTypePolicy
 from builder.errors import NetworkError
-from builder.execution import Executable, as_array, dtype_name
+from builder.execution import Executable, Memory, as_array, dtype_name
 from builder.graph import Array, Graph, Parameter, Spec, current_scope, scope
 from builder.input_spec import check_inputs
 from builder.naming import auto_name
@@ -46,14 +55,18 @@ class Layer:
     training_only: ClassVar[tuple[str, ...]] = ()
     # Each layer has its own arity, so `call` is declared as a value and not as a method to override.
     call: ClassVar[Callable[..., Any]]
+    quantizations: ClassVar[tuple[str, ...]] = ()  # Keras's modes of keeping a matrix in few bits that the class has
     input_spec: Any = None  # an InputSpec, or a structure of them
+    stateful: bool = False  # whether calls go on from where the one before ended, for a batch of a fixed size
+    memories: Sequence[Memory] = ()
+    _path: str | None = None  # known once built
     _arguments: dict[str, Any]
     untracked: ClassVar[tuple[str, ...]] = ("_arguments",)  # attributes in which layers are not this layer's own
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls):
-            cls.build = _marking(cls.build)  # type: ignore[method-assign]
+            cls.build = marking(cls.build)  # type: ignore[method-assign]
         register(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -67,6 +80,7 @@ class Layer:
         self.name = name or auto_name(type(self).__name__)
         self._trainable = trainable
         self.dtype_policy = DTypePolicy.of(dtype)
+        check_quantization(self)
         self.supports_masking = False
         self.autocast = autocast
         self.built = type(self).build is Layer.build  # with nothing to build, it is
@@ -157,11 +171,10 @@ class Layer:
         """Symbolic tensors like the outputs for these symbolic tensors, which no network knows of."""
         return self._as_built()._trace(bare(args), bare(kwargs))
 
-    def add_loss(self, loss: Any) -> None:
-        """Takes what would be added to a loss in training, and has no effect."""
+    def add_loss(self, *args: Any, **kwargs: Any) -> None:
+        """Takes what would be added to a loss, or watched, in training, and has no effect."""
 
-    def add_metric(self, *args: Any, **kwargs: Any) -> None:
-        """Takes what would be watched in training, and has no effect."""
+    add_metric = add_loss
 
     def saved_variables(self) -> dict[str, Variable]:
         """What a file keeps of this layer's own weights, by the names that it has for them: "0", "1" and so on."""
@@ -211,7 +224,7 @@ class Layer:
         if not self.trainable:
             return []
         own = [variable for variable in self.own_variables if variable.trainable]
-        return _each_once([*own, *(variable for layer in self.sublayers() for variable in layer.trainable_weights)])
+        return each_once([*own, *(variable for layer in self.sublayers() for variable in layer.trainable_weights)])
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
@@ -222,24 +235,29 @@ class Layer:
     @property
     def weights(self) -> list[Variable]:
         """All weights, each once: this layer's, trainable ones first, and then those of its sublayers."""
-        return _each_once([*self.own_variables, *(variable for layer in self.sublayers() for variable in layer.weights)])
+        return each_once([*self.own_variables, *(variable for layer in self.sublayers() for variable in layer.weights)])
 
     @property
     def own_variables(self) -> list[Variable]:
-        """This layer's own weights in the order in which Keras saves them: trainable ones first."""
+        """This layer's own weights: trainable ones first."""
         return sorted(self._variables, key=lambda variable: not variable.trainable)
+
+    @property
+    def own_policy(self) -> DTypePolicy:
+        """The policy of this very layer, where `dtype_policy` has one for each path."""
+        return self.dtype_policy if self._path is None else self.dtype_policy.at(self._path)
 
     @property
     def dtype(self) -> str:
         """The dtype of the weights."""
-        return self.dtype_policy.variable_dtype
+        return self.own_policy.variable_dtype
 
     variable_dtype = dtype
 
     @property
     def compute_dtype(self) -> str:
         """The dtype of the arithmetic, and so of the outputs."""
-        return self.dtype_policy.compute_dtype
+        return self.own_policy.compute_dtype
 
     def compute_mask(self, inputs: Any, mask: Any) -> Any:
         """The masks of the outputs from those of the first argument: the same where the layer supports masking, else none."""
@@ -268,10 +286,7 @@ class Layer:
     def count_params(self) -> int:
         """The number of elements in all weights. Raises NetworkError before they exist."""
         if not self.built:
-            raise NetworkError(
-                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built: call it once, or `build` it with "
-                "the shape of its input."
-            )
+            raise NetworkError(f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built: call it, or build it.")
         return sum(int(np.prod(variable.shape, dtype=np.int64)) for variable in self.weights)
 
     def get_config(self) -> dict[str, Any]:
@@ -290,14 +305,23 @@ class Layer:
     @property
     def output(self) -> Any:
         """The symbolic output of the first call. Raises AttributeError when there is none."""
-        return _unpacked(self._first_call().outputs)
+        return unpacked(self._first_call().outputs)
 
     @property
     def input(self) -> Any:
         """The symbolic input of the first call. Raises AttributeError when there is none."""
-        return _unpacked(self._first_call().inputs)
+        return unpacked(self._first_call().inputs)
 
     # What subclasses and models build on.
+
+    def all_memories(self) -> list[Memory]:
+        """What this layer and those inside of it keep from call to call."""
+        inside = (memory for layer in self.sublayers() for memory in layer.all_memories())
+        return list(dict.fromkeys([*self.memories, *inside]))
+
+    def forget(self) -> None:
+        """Lets go of the networks that calls on arrays have made."""
+        self._executables.clear()
 
     def sublayers(self) -> Iterator[Layer]:
         """The layers among this layer's attributes, each once, in the order of assignment."""
@@ -349,18 +373,19 @@ class Layer:
         if not arrays:
             raise NetworkError(f"layer '{self.name}' was called without a tensor: pass arrays, or symbolic tensors from Input()")
         others = [repr(leaf) if array is None else "an array" for leaf, array in zip(flatten((args, kwargs)), given, strict=True)]
-        key = (tuple((array.ndim, array.shape[1:], dtype_name(array)) for array in arrays), repr(pack((args, kwargs), others)))
+        rows = [array.shape[:1] if self.stateful else (None,) for array in arrays]
+        shapes = [(*first, *array.shape[1:])[: array.ndim] for first, array in zip(rows, arrays, strict=True)]
+        dtypes = [dtype_name(array) for array in arrays]
+        key = (tuple(shapes), tuple(dtypes), repr(pack((args, kwargs), others)))
         if key not in self._executables:
-            inputs = [
-                placeholder(f"input_{index}", (None, *array.shape[1:])[: array.ndim], dtype_name(array))
-                for index, array in enumerate(arrays)
-            ]
+            pairs = zip(shapes, dtypes, strict=True)
+            inputs = [placeholder(f"input_{index}", shape, dtype) for index, (shape, dtype) in enumerate(pairs)]
             symbols = iter(inputs)
             leaves = [leaf if array is None else next(symbols) for leaf, array in zip(flatten((args, kwargs)), given, strict=True)]
             outputs = self._trace(*pack((args, kwargs), leaves))
             values = tuple(tensor.value for tensor in flatten(outputs))
             graph = Graph(tuple(graph_input(tensor) for tensor in inputs), values, tuple(f"output_{index}" for index in range(len(values))))
-            self._executables[key] = Executable(graph), outputs
+            self._executables[key] = Executable(graph, self.all_memories()), outputs
         executable, outputs = self._executables[key]
         return pack(outputs, executable.run(arrays))
 
@@ -371,25 +396,3 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-def _each_once(variables: Sequence[Variable]) -> list[Variable]:
-    return list({id(variable): variable for variable in variables}.values())
-
-
-def _unpacked(structure: Any) -> Any:
-    return structure[0] if isinstance(structure, list) and len(structure) == 1 else structure
-
-
-def _marking(build: Callable[..., None]) -> Callable[..., None]:
-    """`build`, after which the layer is built, also when a user calls it and not the first call does, and knows for what."""
-
-    signature = inspect.signature(build)
-
-    @wraps(build)
-    def mark(self: Layer, *args: Any, **kwargs: Any) -> None:
-        build(self, *args, **kwargs)
-        self._built_for = dict(list(signature.bind(self, *args, **kwargs).arguments.items())[1:])
-        self.built = True
-
-    return mark

@@ -51,6 +51,8 @@ def describe(proto: onnx.ModelProto, graph: Graph, name: str, source: Source, pr
     if batch_name(graph):
         names = [*(value.name for value in graph.inputs), *graph.names]
         properties["hornbeam.batch_axes"] = json.dumps(dict.fromkeys(names, 0))
+    if graph.memory:
+        properties["hornbeam.states"] = json.dumps(graph.memory)
     onnx.helper.set_model_props(proto, properties)
 
 

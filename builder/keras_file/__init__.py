@@ -9,6 +9,7 @@ from builder.keras_file.archive import SavedModel, read
 from builder.keras_file.assignment import assign_weights, load_weights
 from builder.keras_file.classes import unknown_layers
 from builder.keras_file.config import modern
+from builder.keras_file.weights import unsaid_quantized
 from builder.keras_file.writing import saved_config, write_archive, write_directory, write_shards, write_weights
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "read",
     "saved_config",
     "unknown_layers",
+    "unsaid_quantized",
     "write_archive",
     "write_directory",
     "write_shards",

@@ -84,6 +84,16 @@ class Hdf5:
             here = Hdf5(self.data, here.node[name], where)
         return here
 
+    def is_of_bytes(self, path: str) -> bool:
+        """Whether there is an array of 8-bit numbers at `path`."""
+        import h5py
+
+        try:
+            dataset = self.follow(path).node
+        except ModelFileError:
+            return False
+        return isinstance(dataset, h5py.Dataset) and dataset.dtype.name in ("int8", "uint8")
+
     def array(self) -> Stored:
         """The array that this is. Raises ModelFileError unless it is one of numbers, stored plainly and in full."""
         import h5py

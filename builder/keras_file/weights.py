@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from builder.errors import ModelFileError
-from builder.keras_file.hdf5 import Hdf5
+from builder.keras_file.archive import SavedModel
+from builder.keras_file.hdf5 import Hdf5, opened
 from builder.keras_file.paths import layers_by_path
 from builder.keras_file.stored import Found, Stored
 from builder.layer import Layer
 from builder.ops.symbolic import Variable
 
-__all__ = ["by_layer", "by_name", "by_path", "group_shapes", "in_groups", "in_tables"]
+__all__ = ["by_layer", "by_name", "by_path", "group_shapes", "in_groups", "in_tables", "unsaid_quantized"]
 
 OLD_NAMES = {"layers": ("_layer_checkpoint_dependencies", "_layers")}  # of Keras 2.12 to 3.0
 
@@ -185,3 +186,12 @@ def _owners(model: Layer, skipped: frozenset[int]) -> Iterator[Owner]:
     for path, names, layer in layers_by_path(model, skipped):
         if layer.saved_variables():
             yield Owner(path, names[1:], layer)
+
+
+def unsaid_quantized(model: Layer, saved: SavedModel) -> list[Layer]:
+    """The layers whose weights the file has in few bits though the config says nothing of it, as Keras's does of some."""
+    asked = [(path, layer) for path, _, layer in layers_by_path(model) if layer.quantizations and layer.own_policy.quantization is None]
+    if not asked or not saved.weights or saved.is_legacy:
+        return []
+    with opened(saved.weights, f"the weights in {saved.path}") as file:
+        return [layer for path, layer in asked if file.is_of_bytes(f"{path}/vars/0")]

@@ -9,7 +9,7 @@ from typing import Any
 from builder import ops
 from builder.custom import custom_object_scope
 from builder.errors import NetworkError
-from builder.execution import Executable
+from builder.execution import Executable, remembering
 from builder.graph import Array, Graph
 from builder.input_spec import InputSpec, check_inputs
 from builder.layer import Layer
@@ -18,6 +18,7 @@ from builder.models.configuration import Rebuild, network_config
 from builder.models.ends import Inputs, check_ends, with_own_inputs
 from builder.models.model import Model
 from builder.models.network import Network, history_of, replay
+from builder.ops.operation import bare
 from builder.ops.placeholder import graph_input
 from builder.ops.symbolic import Call, KerasTensor, Operation
 from builder.structure import flatten, pack, paths
@@ -113,7 +114,16 @@ class Functional(Model):
 
     def graph(self) -> Graph:
         inputs = tuple(graph_input(tensor) for tensor in self.inputs)
-        return Graph(inputs, tuple(tensor.value for tensor in self.outputs), tuple(self.output_names))
+        plain = Graph(inputs, tuple(tensor.value for tensor in self.outputs), tuple(self.output_names))
+        return remembering(plain, self.all_memories())
+
+    def retrace(self) -> None:
+        super().retrace()
+        for call in self.network.calls:
+            if call.inputs:
+                outputs = call.operation(*bare(call.args), **bare(call.kwargs))
+                for tensor, again in zip(flatten(call.outputs), flatten(outputs), strict=True):
+                    tensor.value, tensor.mask = again.value, again.mask
 
     def structured(self, outputs: Sequence[Any]) -> Any:
         packed = pack(self._outputs_struct, outputs)
@@ -166,7 +176,7 @@ class Functional(Model):
 
     def _run(self, arrays: Sequence[Array]) -> list[Array]:
         if self._executable is None:
-            self._executable = Executable(self.graph())
+            self._executable = Executable(self.graph(), self.all_memories())
         return self._executable.run(arrays)
 
     def _of_own_dtype(self, tensors: Sequence[Any]) -> list[Any]:

@@ -10,6 +10,7 @@ from builder import keras_file
 from builder.custom import custom_object_scope
 from builder.errors import HornbeamError, ModelFileError, UnsupportedError, several
 from builder.export import Source
+from builder.layers.core.quantized import QUANTIZED_HERE, Quantizable
 from builder.models.model import Model
 from builder.ops.allowance import allowing
 from builder.saving import deserialize, sharing
@@ -31,6 +32,7 @@ def load_model(
     with custom_object_scope(custom_objects):
         saved = keras_file.read(Path(filepath))
         model = _network(saved)
+    _quantize_unsaid(model, saved)
     keras_file.assign_weights(model, saved)
     model.source = Source(saved.path.name, saved.sha256, saved.keras_version, str(saved.path))
     return model
@@ -49,6 +51,25 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
         raise ModelFileError(f"this is no JSON of a model: it holds a {type(config).__name__}")
     with custom_object_scope(custom_objects):
         return _described(lambda: (config, []), "the JSON")
+
+
+def _quantize_unsaid(model: Model, saved: keras_file.SavedModel) -> None:
+    """Quantizes the layers that Keras's config does not say it of: those in a MultiHeadAttention, which Keras itself cannot open.
+
+    They were quantized as the others in the model were, and where there are no others, to int8 with Keras's default config.
+    """
+    if not (unsaid := keras_file.unsaid_quantized(model, saved)):
+        return
+    others = [layer for layer in model.flattened() if isinstance(layer, Quantizable) and layer.mode]
+    said = {json.dumps([layer.own_policy.quantization, layer.quantization_config]) for layer in others}
+    if len(said) > 1:
+        names = ", ".join(f"'{layer.name}'" for layer in unsaid)
+        raise ModelFileError(f"{saved.path}: {names} are quantized, the file does not say how, and the other layers are in several ways")
+    policy, config = json.loads(said.pop()) if said else QUANTIZED_HERE["int8"]
+    for layer in unsaid:
+        assert isinstance(layer, Quantizable)
+        layer.rebuild(policy, config)
+    model.retrace()
 
 
 def _network(saved: keras_file.SavedModel) -> Model:

@@ -23,6 +23,8 @@ from builder.export import Export, Options, Progress, Source, export
 from builder.graph import Array, Graph
 from builder.keras_file import saved_config
 from builder.layer import Layer
+from builder.layers.core.quantized import Quantizable
+from builder.models.kinds import are_ends, make_functional
 from builder.models.saving import save_model, save_weights
 from builder.models.signature import Signature
 from builder.ops.symbolic import KerasTensor, Operation, symbolic_leaves
@@ -45,13 +47,13 @@ class Model(Layer):
     is_built_by_a_call: ClassVar[bool] = False  # also where it has a `build` of its own
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        if cls is Model and _are_ends(args, kwargs):
+        if cls is Model and are_ends(args, kwargs):
             return super().__new__(REGISTRY["Functional"], *args, **kwargs)
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if _are_ends(args, kwargs):
-            _make_functional(type(self))
+        if are_ends(args, kwargs):
+            make_functional(type(self), Model)
             REGISTRY["Functional"].__init__(self, *args, **kwargs)
             return
         if type(self) is Model:
@@ -318,6 +320,39 @@ class Model(Layer):
             self._traced = self._trace(called.args, called.kwargs)
         return self._traced
 
+    def quantize(self, mode: str) -> None:
+        """Keeps the weights of dense layers and embeddings, also of those in other layers, in 8 bits ("int8") or 4 ("int4").
+
+        They are rounded as Keras rounds them. Raises NetworkError for another mode, or where the model is not built or has been
+        quantized. A layer of a user's own class stays as it is.
+        """
+        if not self.built:
+            raise NotBuiltError(f"Model '{self.name}' must be built before it is quantized: call it once, or start it with Input(shape).")
+        for layer in self.flattened():
+            if isinstance(layer, Quantizable) and REGISTRY.get(type(layer).__name__) is type(layer):
+                layer.quantize(mode)
+        self.retrace()
+
+    def retrace(self) -> None:
+        """Has the network made again by the layers as they are now."""
+        for layer in self.flattened():
+            layer.forget()
+            if layer is not self and isinstance(layer, Model):
+                layer.retrace()
+        self._executable = None
+        self._traced = None
+
+    def flattened(self) -> list[Layer]:
+        """This model, and all layers in it at any depth, each once."""
+        found: dict[Layer, None] = {}
+        stack: list[Layer] = [self]
+        while stack:
+            layer = stack.pop()
+            if layer not in found:
+                found[layer] = None
+                stack.extend(layer.sublayers())
+        return list(found)
+
     def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if kwargs.get("training"):
             raise UnsupportedError(f"model '{self.name}' was called with training=True; this package only does inference")
@@ -332,25 +367,6 @@ class Model(Layer):
     def _run(self, arrays: Sequence[Array]) -> list[Array]:
         """The flat outputs for flat inputs."""
         return flatten(self._compute((pack(self._called_on("inputs").first, arrays),), {}))
-
-
-def _are_ends(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
-    """Whether a constructor was given the inputs and outputs of a Functional model."""
-    return len(args) == 2 or (len(args) == 1 and "outputs" in kwargs) or {"inputs", "outputs"} <= kwargs.keys()
-
-
-def _make_functional(cls: type) -> None:
-    """Puts Functional in the place of Model among the bases of a user's class.
-
-    A class cannot tell before its `__init__` runs whether it is Functional, so that Keras does the same.
-    """
-    functional = REGISTRY["Functional"]
-    if issubclass(cls, functional):
-        return
-    cls.__bases__ = tuple(functional if base is Model else base for base in cls.__bases__)
-    for base in cls.__bases__:
-        if issubclass(base, Model):
-            _make_functional(base)
 
 
 def _one_or_all(items: list[Any]) -> Any:

@@ -128,6 +128,11 @@ class Sequential(Model):
     def graph(self) -> Graph:
         return super().graph() if self._functional is None else self._functional.graph()
 
+    def retrace(self) -> None:
+        super().retrace()
+        if self._functional is not None:
+            self._functional.retrace()
+
     def standardize(self, inputs: Any) -> list[Any]:
         self._build_for(inputs)
         return super().standardize(inputs) if self._functional is None else self._functional.standardize(inputs)

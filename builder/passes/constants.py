@@ -1,9 +1,14 @@
 """Constant folding: what depends on no input is computed once, in ONNX Runtime, by the kernels that would have served it.
 
-What only moves numbers, as a kernel into ONNX's order of axes, is a view of them: no session and no copy is made for it.
+What only moves numbers, as a kernel into ONNX's order of axes, is a view of them: no session and no copy is made for it. What
+would make a weight larger, as the spreading of one that is kept in few bits, is left: the file stays small, and ONNX Runtime does
+it when it loads the file.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import prod
+
+import numpy as np
 
 from builder.graph import Array, Constant, Graph, Node, Parameter, Result, Value
 from builder.passes.transposes import ints
@@ -12,13 +17,21 @@ from builder.runtime import evaluate
 
 __all__ = ["fold_constants"]
 
+SMALL = 4096  # bytes: what is not worth a node
+
 
 def fold_constants(graph: Graph) -> Graph:
     """The graph with each largest constant expression in place of its nodes."""
     constant: dict[Node, None] = {}
+    of_weights: set[Node] = set()
     for node in graph.nodes():
-        if node.op != UNSUPPORTED and all(_is_constant(value, constant) for value in node.inputs):
-            constant[node] = None
+        if node.op == UNSUPPORTED or not all(_is_constant(value, constant) for value in node.inputs):
+            continue
+        if any(isinstance(value, Parameter) or (isinstance(value, Result) and value.node in of_weights) for value in node.inputs):
+            if _is_enlarged(node):
+                continue
+            of_weights.add(node)
+        constant[node] = None
     if not constant:
         return graph
     arrays = _moved(constant)
@@ -39,7 +52,7 @@ def _moved(nodes: Iterable[Node]) -> dict[Value, Array]:
         if array is None or len(shape) != node.specs[0].rank:
             continue
         if node.op == "Transpose":
-            arrays[node.results[0]] = array.transpose(ints(node, "perm"))
+            arrays[node.results[0]] = array.transpose(ints(node, "perm") if "perm" in node.attributes else None)
         elif node.op in ("Reshape", "Squeeze", "Unsqueeze"):
             arrays[node.results[0]] = array.reshape(shape)
     return arrays
@@ -47,6 +60,19 @@ def _moved(nodes: Iterable[Node]) -> dict[Value, Array]:
 
 def _is_constant(value: Value | None, constant: Mapping[Node, None]) -> bool:
     return value is None or isinstance(value, Constant | Parameter) or (isinstance(value, Result) and value.node in constant)
+
+
+def _is_enlarged(node: Node) -> bool:
+    """Whether a node's outputs take more bytes than its inputs, and enough of them to matter."""
+    after = sum(map(_size, node.results))
+    return after > max(SMALL, sum(_size(value) for value in node.inputs if value is not None))
+
+
+def _size(value: Value) -> int:
+    """Bytes; 0 where they are not known."""
+    if any(not isinstance(dim, int) for dim in value.spec.shape) or value.spec.dtype == "string":
+        return 0
+    return int(prod(dim for dim in value.spec.shape if isinstance(dim, int))) * np.dtype(value.spec.dtype).itemsize
 
 
 def _roots(graph: Graph, constant: Mapping[Node, None]) -> Iterator[Result]:

@@ -39,7 +39,7 @@ def test_a_policy_is_known_by_all_that_keras_takes_and_saves() -> None:
     ("given", "error"),
     [
         pytest.param("float7", NetworkError, id="no dtype"),
-        pytest.param({"class_name": "QuantizedDTypePolicy", "config": {}}, UnsupportedError, id="a quantized layer's"),
+        pytest.param({"class_name": "OwnDTypePolicy", "config": {}}, UnsupportedError, id="a user's own"),
     ],
 )
 def test_what_is_no_policy_is_refused(given: object, error: type[Exception]) -> None:

@@ -218,13 +218,6 @@ def test_every_kind_of_recurrent_layer_from_a_file(tmp_path: Path) -> None:
 # What is refused.
 
 
-def test_a_layer_that_keeps_its_states_is_named_when_exported(tmp_path: Path) -> None:
-    x = builder.Input(batch_shape=(2, 5, 3), name="x")
-    model = builder.Model(x, builder.layers.LSTM(4, stateful=True, name="memory")(x))
-    with pytest.raises(UnsupportedError, match="'memory': stateful=True keeps states"):
-        model.export(tmp_path / "model.onnx")
-
-
 def test_dropout_that_is_asked_for_is_named_when_exported(tmp_path: Path) -> None:
     x = builder.Input((5, 3), name="x")
     model = builder.Model(x, builder.layers.LSTM(4, dropout=0.5, name="forgetful")(x, training=True))

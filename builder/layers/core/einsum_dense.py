@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from string import ascii_letters
-from typing import Any
+from typing import Any, cast
 
 from builder import activations, initializers, ops
-from builder.errors import NetworkError, UnsupportedError
+from builder.errors import NetworkError
+from builder.graph import Array
 from builder.input_spec import InputSpec
-from builder.layer import Layer
+from builder.layers.core.quantized import KERNELS, Kernel, Quantizable, own_config, quantized_kernel, rounded_kernel
 from builder.ops.axes import integers
-from builder.ops.symbolic import KerasTensor, Shape, TensorLike, emit, shape_of
+from builder.ops.symbolic import KerasTensor, Shape, TensorLike, Variable, emit, shape_of
 
 __all__ = ["EinsumDense"]
 
 
-class EinsumDense(Layer):
+class EinsumDense(Quantizable):
     """`activation(einsum(equation, inputs, kernel) + bias)` (ONNX MatMul, between Reshape and Transpose where axes need it).
 
     `output_shape` is without the batch; None is a size of the inputs'. `bias_axes` are the labels of the outputs' axes that
@@ -27,6 +28,7 @@ class EinsumDense(Layer):
     `ab...,bc->ac...`.
     """
 
+    quantizations = KERNELS
     training_only = (
         "kernel_regularizer",
         "bias_regularizer",
@@ -49,27 +51,38 @@ class EinsumDense(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if quantization_config is not None:
-            raise UnsupportedError(f"layer '{self.name}' is quantized, which is not supported yet; save the model before `quantize`")
         self.equation = equation
         self.output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         self.activation = activations.get(activation)
         self.bias_axes = bias_axes
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
-        self.quantization_config = None
+        self.quantization_config = own_config(quantization_config)
 
     def build(self, input_shape: Shape) -> None:
         equation = Equation.of(self.equation, len(input_shape))
         sizes = equation.sizes(input_shape, self.output_shape)
-        kernel = [sizes[label] for label in equation.kernel]
-        self.kernel = self.add_weight(kernel, self.kernel_initializer, name="kernel")  # type: ignore[arg-type]
+        kernel = equation.kernel_shape(sizes)
+        self.quantized = self._quantized(equation, kernel) if self.mode else None
+        self.kernel = self.quantized.variable if self.quantized else self.add_weight(kernel, self.kernel_initializer, name="kernel")
         shape = None if self.bias_axes is None else equation.bias_shape(self.bias_axes, sizes)
         self.bias = None if shape is None else self.add_weight(shape, self.bias_initializer, name="bias")  # type: ignore[arg-type]
         self.input_spec = InputSpec(ndim=len(input_shape))
 
+    def rounded(self, before: Mapping[str, Array]) -> Iterator[tuple[Variable, Array]]:
+        assert self.quantized is not None
+        assert self.input_spec is not None
+        equation = Equation.of(self.equation, self.input_spec.ndim or 0)
+        summed = tuple(axis for axis, label in enumerate(equation.kernel) if label not in equation.outputs)
+        kept = [label for label in equation.kernel if label in equation.outputs]
+        order = sorted(range(len(kept)), key=lambda place: equation.outputs.index(kept[place]))
+        return rounded_kernel(self.quantized, before["kernel"], summed, order)
+
     def call(self, inputs: KerasTensor) -> Any:
         equation = Equation.of(self.equation, inputs.ndim)
+        if self.quantized is not None:
+            outputs = self.quantized.product(inputs, equation.summed_axes, equation.applied, equation.aligned)
+            return self.activation(outputs if self.bias is None else ops.add(outputs, self.bias))
         outputs = equation.product(inputs, self.kernel)
         if self.bias is not None and self.bias_axes == equation.new:
             # All that is new has a bias of its own: next to the product, where it becomes part of one operator.
@@ -77,6 +90,21 @@ class EinsumDense(Layer):
             return self.activation(equation.unfolded(outputs, self.kernel))
         outputs = equation.unfolded(outputs, self.kernel)
         return self.activation(outputs if self.bias is None else ops.add(outputs, self.bias))
+
+    def _quantized(self, equation: Equation, shape: tuple[int, ...]) -> Kernel:
+        """The kernel in few bits, as the matrix that Keras makes of it."""
+        sizes = dict(zip(equation.kernel, shape, strict=True))
+        mode = self.mode
+        if mode is not None and mode.family in ("gptq", "awq"):
+            if len(shape) not in (2, 3):
+                raise NetworkError(f"a kernel of shape {shape} cannot be quantized to {mode.family}, which is for two axes or three")
+            # Of three axes the largest is taken for the width of the model: before the heads, or behind them.
+            split = 1 if len(shape) == 2 or shape.index(max(shape)) == 0 else 2
+            matrix = prod(shape[:split]), prod(shape[split:])
+        else:
+            summed = prod(size for label, size in sizes.items() if label not in equation.outputs)
+            matrix = summed, prod(shape) // summed
+        return quantized_kernel(self, shape, matrix, [sizes.get(label, 1) for label in equation.outputs])
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +171,21 @@ class Equation:
         """Axes that only the kernel has."""
         return "".join(label for label in self.outputs if label not in self.inputs)
 
+    @property
+    def summed_axes(self) -> tuple[int, ...]:
+        """Axes of the inputs that the outputs do not have."""
+        return tuple(axis for axis, label in enumerate(self.inputs) if label not in self.outputs)
+
+    def kernel_shape(self, sizes: dict[str, int | None]) -> tuple[int, ...]:
+        """The kernel's shape. Raises NetworkError for a size that is not known."""
+        shape = tuple(sizes[label] for label in self.kernel)
+        if None in shape:
+            raise NetworkError(
+                f"Shapes used to initialize variables must be fully-defined (no `None` dimensions). The kernel of einsum equation "
+                f"'{self.written}' has shape {shape}"
+            )
+        return cast("tuple[int, ...]", shape)
+
     def sizes(self, input_shape: Shape, output_shape: Sequence[int | None]) -> dict[str, int | None]:
         """The size of each axis by its letter. Raises NetworkError when inputs and outputs do not agree."""
         given = [input_shape[0], *output_shape]
@@ -174,6 +217,18 @@ class Equation:
         first = min(map(self.outputs.index, axes))
         return [sizes[label] if label in axes else 1 for label in self.outputs[first:]]
 
+    def applied(self, inputs: TensorLike, kernel: TensorLike) -> Any:
+        """The outputs, without a bias."""
+        return self.unfolded(self.product(inputs, kernel), kernel)
+
+    def aligned(self, scale: KerasTensor) -> Any:
+        """A number for each row of the inputs, of size 1 along `summed_axes`, in the order of the outputs' axes."""
+        kept = "".join(label for label in self.inputs if label in self.outputs)
+        scale = emit("Squeeze", scale, integers(self.summed_axes))
+        arranged = _arranged(scale, kept, "".join(label for label in self.outputs if label in kept))
+        new = tuple(axis for axis, label in enumerate(self.outputs) if label not in kept)
+        return ops.expand_dims(arranged, new) if new else arranged
+
     def product(self, inputs: TensorLike, kernel: TensorLike) -> Any:
         """The product, its axes `shared`, `kept`, and one for all that is `new`."""
         only = [axis for axis, label in enumerate(self.inputs) if label not in self.kernel + self.outputs]
@@ -189,8 +244,7 @@ class Equation:
         if len(self.summed + self.new) != 2 or len(self.summed) != 1:
             columns = ops.reshape(columns, (*(sizes[label] or 0 for label in self.shared), depth, width))
         if not self.kept:
-            product = emit("MatMul", ops.expand_dims(rows, -2), columns)
-            return emit("Squeeze", product, integers((-2,)))
+            return ops.squeeze(ops.matmul(ops.expand_dims(rows, -2), columns), -2)
         if self.shared and len(self.kept) > 1:
             columns = ops.expand_dims(columns, tuple(range(len(self.shared), len(self.shared + self.kept) - 1)))
         return ops.matmul(rows, columns)

@@ -79,6 +79,13 @@ class Bidirectional(Layer):
             return outputs
         return (*outputs, *last) if self.merge_mode is None else (outputs, *last)
 
+    def reset_states(self) -> None:
+        """Begins again from zeros, where the layers keep their states from call to call."""
+        for layer in (self.forward_layer, self.backward_layer):
+            layer.reset_states()
+
+    reset_state = reset_states
+
     def _is_one_operator(self, mask: Any) -> bool:
         """Whether both directions are one node: two of the same kind, on the same dtype, that treat the masked alike."""
         layers = (self.forward_layer, self.backward_layer)
@@ -89,12 +96,12 @@ class Bidirectional(Layer):
         same = len({layer.cell.compute_dtype for layer in layers} | {self.compute_dtype}) == 1
         return first is not None and second is not None and first.goes_with(second) and same and not unrolled
 
-    def _run_together(self, sequences: KerasTensor, states: Any, mask: Any, training: bool | None) -> tuple[Any, list[Any]]:
+    def _run_together(self, sequences: KerasTensor, starts: Any, mask: Any, training: bool | None) -> tuple[Any, list[Any]]:
         layers = (self.forward_layer, self.backward_layer)
-        runs = [layer.run(state, mask, training) for layer, state in zip(layers, states, strict=True)]
+        runs = [layer.run(sequences, state, mask, training) for layer, state in zip(layers, starts, strict=True)]
         inputs = sequences
         for layer in layers:
-            inputs = layer.cell.checked(layer.checked(inputs), training)
+            inputs = layer.cell.checked(inputs, training)
         operators = [native(layer.cell) for layer in layers]
         directions = [
             Direction(operator, backwards, run.states)
@@ -102,6 +109,8 @@ class Bidirectional(Layer):
             if operator is not None
         ]
         result = recur(inputs, directions, runs[0].mask, "zeros")
+        for layer, run, states in zip(layers, runs, result.states, strict=True):
+            layer.keep(run, states)
         after = [state for each in result.states for state in each]
         if not self.return_sequences:
             return self._merge(result.states[0][0], result.states[1][0]), after

@@ -26,6 +26,7 @@ class Run:
     backwards: bool = False
     unroll: bool = False
     training: bool | None = None
+    remembered: Any = None  # `states` as they go into the network, where the layer keeps them from call to call
 
 
 def run_cell(cell: Any, sequences: KerasTensor, run: Run) -> Looped:

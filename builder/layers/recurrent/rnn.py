@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from builder.errors import NetworkError, UnsupportedError
+from builder.execution import Memory
 from builder.input_spec import InputSpec
 from builder.layer import Layer
 from builder.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
 from builder.layers.recurrent.recurrence import Run, run_cell
 from builder.layers.recurrent.stack import StackedRNNCells
+from builder.layers.recurrent.stack import initial_state as first_states
 from builder.ops.nn.recurrent import Masked, as_mask
-from builder.ops.symbolic import KerasTensor, Shape, converted, unsupported
+from builder.ops.placeholder import graph_input
+from builder.ops.symbolic import KerasTensor, Shape, converted, value_of
+from builder.runtime import evaluate
 from builder.saving import deserialize
-from builder.structure import flatten, map_structure
+from builder.structure import flatten, map_structure, pack
 
 __all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 
@@ -22,8 +28,8 @@ class RNN(Layer):
     """A cell, or a list of them, over all steps (ONNX LSTM, GRU or RNN; for other cells step by step, or Scan).
 
     A step that the mask does not count leaves the states and repeats the output before it, or gives zeros with
-    `zero_output_for_mask`. `stateful=True` keeps states between calls, which a network that is served cannot: refused
-    while exporting.
+    `zero_output_for_mask`. `stateful=True` goes on from the states of the call before, zeros at first and after `reset_states`,
+    for a batch of a fixed size; an exported network is given them as inputs and gives them back as outputs.
     """
 
     training_only: ClassVar[tuple[str, ...]] = ("use_cudnn",)
@@ -83,12 +89,18 @@ class RNN(Layer):
     def call(self, sequences: KerasTensor, initial_state: Any = None, mask: Any = None, training: bool | None = None) -> Any:
         if self.unroll and sequences.shape[1] is None:
             raise NetworkError("Cannot unroll a RNN if the time dimension is undefined: give the Input a known number of steps.")
-        result = run_cell(self.cell, self.checked(sequences), self.run(initial_state, mask, training))
+        run = self.run(sequences, initial_state, mask, training)
+        result = run_cell(self.cell, sequences, run)
+        self.keep(run, result.states)
         output, *states = self._cast([result.sequence if self.return_sequences else result.last, *result.states])
         return (output, *states) if self.return_state else output
 
-    def run(self, initial_state: Any, mask: Any, training: bool | None) -> Run:
-        """How the cell is to run over the sequences that the layer is called on."""
+    def run(self, sequences: KerasTensor, initial_state: Any, mask: Any, training: bool | None) -> Run:
+        """How the cell is to run over the sequences that the layer is called on. Raises NetworkError for a batch of another size."""
+        if self.stateful and initial_state is not None:
+            raise UnsupportedError("stateful=True goes on from states of its own, and the call has initial_state; use one of the two")
+        remembered = self._remembered(sequences) if self.stateful else None
+        initial_state = initial_state if remembered is None else remembered
         states = None if initial_state is None else list(initial_state) if isinstance(initial_state, list | tuple) else [initial_state]
         # A layer that Keras writes out step by step does not know of zeros: it repeats the output before, zeros at first.
         masked: Masked = "output" if self.unroll else "zeros" if self.zero_output_for_mask else "state"
@@ -99,14 +111,42 @@ class RNN(Layer):
             backwards=self.go_backwards,
             unroll=self.unroll,
             training=training,
+            remembered=remembered,
         )
 
-    def checked(self, sequences: KerasTensor) -> KerasTensor:
-        """The sequences; as what ONNX cannot compute where the states of one call would be those of the next."""
-        if not self.stateful:
-            return sequences
-        reason = "stateful=True keeps states from call to call, and a served network keeps none; make it stateless and pass initial_state"
-        return unsupported(reason, sequences.value.spec.shape, sequences.dtype, sequences)
+    def keep(self, run: Run, states: Any) -> None:
+        """Has the states behind a call go into the next one, where the layer keeps them."""
+        if run.remembered is None:
+            return
+        for memory, start, after in zip(self.memories, flatten(run.remembered), flatten(states), strict=True):
+            memory.calls.append((graph_input(start), value_of(_cast(after, memory.array.dtype.name))))
+
+    def reset_states(self) -> None:
+        """Begins again from zeros."""
+        for memory in self.memories:
+            memory.array = np.zeros_like(memory.array)
+
+    reset_state = reset_states
+
+    def _remembered(self, sequences: KerasTensor) -> Any:
+        """The states as inputs of the network, in the structure that the cell has them in."""
+        batch = sequences.shape[0]
+        if batch is None:
+            raise NetworkError(
+                f"When using `stateful=True` in a RNN, the batch size must be static. Found dynamic batch size: "
+                f"sequence.shape={sequences.shape}. Give the Input a batch_shape."
+            )
+        start = first_states(self.cell, batch)
+        if not self.memories:
+            arrays = evaluate([tensor.value for tensor in flatten(start)])
+            names = [f"{self.name}_state_{index}" for index in range(len(arrays))]
+            self.memories = [Memory(name, array.astype(self.dtype)) for name, array in zip(names, arrays, strict=True)]
+        if (known := len(self.memories[0].array)) != batch:
+            raise NetworkError(
+                "If an RNN is stateful, the batch size of the input sequences must be the same as the batch size of the initial state. "
+                f"Expected batch size: {known}. Received batch size: {batch}"
+            )
+        return pack(start, [KerasTensor(memory.given()) for memory in self.memories])
 
     def _cast(self, structure: Any) -> Any:
         return _cast(structure, self.compute_dtype)

@@ -17,13 +17,14 @@ __all__ = ["contract", "einsum", "matmul"]
 
 @operation
 def matmul(x1: TensorLike, x2: TensorLike) -> TensorLike:
-    """The matrix product over the last two axes (ONNX MatMul); that of int8 and int8 is int32."""
+    """The matrix product over the last two axes (ONNX MatMul); that of int8 and int8 is int32 (ONNX MatMulInteger)."""
+    if dtype_of(x1) == dtype_of(x2) == "int8":
+        return emit("MatMulInteger", x1, x2)
     a, b = promoted(x1, x2)
     dtype = dtype_of(a)
     if is_floating(dtype) or dtype in (*WIDE, "uint32", "uint64"):
         return emit("MatMul", a, b)
-    product = emit("MatMul", converted(a, "int32"), converted(b, "int32"))
-    return product if dtype_of(x1) == dtype_of(x2) == "int8" else converted(product, dtype)
+    return converted(emit("MatMul", converted(a, "int32"), converted(b, "int32")), dtype)
 
 
 @operation
