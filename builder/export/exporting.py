@@ -35,6 +35,7 @@ from builder.export.samples import encode
 from builder.graph import Array, Graph, Spec
 from builder.passes import PassReport, optimize
 from builder.passes.dimensions import set_dimensions
+from builder.passes.halves import part_halves
 from builder.passes.opset import lower
 from builder.passes.precision import narrow
 from builder.runtime import Program
@@ -95,7 +96,7 @@ def export(
     calibration = None if options.calibration is None else calibration_of(options.calibration, graph)
     progress("passes")
     optimized, passes = optimize(graph, options.without)
-    finished = lower(narrow(optimized, options.dtype) if options.dtype else optimized, options.opset)
+    finished = lower(part_halves(narrow(optimized, options.dtype)) if options.dtype else optimized, options.opset)
     progress("model")
     content = _content(finished, options, calibration)
     describe(content.proto, finished, name, source, options.precision)

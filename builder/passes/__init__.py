@@ -8,6 +8,7 @@ from builder.graph import Graph
 from builder.passes.constants import fold_constants
 from builder.passes.duplicates import merge_duplicates
 from builder.passes.fusion import fuse_bias, fuse_normalization, fuse_padding, fuse_scale, merge_concatenations
+from builder.passes.halves import part_halves
 from builder.passes.identities import remove_identities
 from builder.passes.layout import sink_transposes
 
@@ -25,6 +26,7 @@ PASSES: dict[str, Pass] = {
     "normalization": fuse_normalization,
     "scale": fuse_scale,
     "concatenations": merge_concatenations,
+    "halves": part_halves,
     "duplicates": merge_duplicates,
 }
 
