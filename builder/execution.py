@@ -12,7 +12,6 @@ import numpy as np
 from builder.errors import NetworkError, UnsupportedError, several
 from builder.graph import Array, Graph, Input, Spec, Value
 from builder.ops.symbolic import Variable
-from builder.passes import optimize
 from builder.runtime import Program
 
 __all__ = ["Executable", "Memory", "as_array", "dtype_name", "remembering"]
@@ -73,6 +72,8 @@ class Executable:
         """The outputs for `arrays`, one for each input of the graph but the states, which are kept for the next call."""
         versions = self.graph.versions()
         if self._program is None or versions != self._versions:
+            from builder.passes import optimize  # nothing that a network which is only built needs
+
             self._program, self._versions = Program(optimize(self.graph)[0]), versions
         outputs = self._program.run([*arrays, *(memory.array for memory in self._memories)])
         count = len(outputs) - len(self._memories)

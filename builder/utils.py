@@ -6,7 +6,7 @@ Everything here is from the place where it belongs; nothing is to be defined in 
 from builder.backend import clear_session
 from builder.custom import CustomObjectScope, custom_object_scope, get_custom_objects, get_registered_name, register_keras_serializable
 from builder.initializers import set_random_seed
-from builder.models.picture import plot_model
+from builder.models.plotting import plot_model
 from builder.saving import deserialize_keras_object, serialize_keras_object
 
 __all__ = [

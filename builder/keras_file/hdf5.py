@@ -13,16 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count, takewhile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from builder.errors import ModelFileError
 from builder.graph import Array
 from builder.keras_file.stored import Stored
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["MAGIC", "Hdf5", "opened"]
 

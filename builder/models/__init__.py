@@ -4,7 +4,7 @@ from builder.models.cloning import clone_model
 from builder.models.functional import Functional
 from builder.models.loading import load_model, model_from_json
 from builder.models.model import Model
-from builder.models.picture import plot_model
+from builder.models.plotting import plot_model
 from builder.models.saving import save_model, save_weights
 from builder.models.sequential import Sequential
 

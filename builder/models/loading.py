@@ -9,7 +9,6 @@ from typing import Any
 from builder import keras_file
 from builder.custom import custom_object_scope
 from builder.errors import HornbeamError, ModelFileError, UnsupportedError, several
-from builder.export import Source
 from builder.layers.core.quantized import QUANTIZED_HERE, Quantizable
 from builder.models.model import Model
 from builder.ops.allowance import allowing
@@ -29,6 +28,8 @@ def load_model(
     file is imported or executed, whatever `safe_mode` says; the optimizer and losses are left where they are. Raises
     ModelFileError when the file cannot be opened, UnsupportedError naming every layer that is not known.
     """
+    from builder.export import Source  # as in Model.export
+
     with custom_object_scope(custom_objects):
         saved = keras_file.read(Path(filepath))
         model = _network(saved)

@@ -10,7 +10,7 @@ from inspect import signature
 from math import prod
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from builder.call_arguments import known_keywords
 from builder.custom import custom_object_scope
 from builder.errors import NetworkError, NotBuiltError, UnsupportedError
 from builder.execution import Executable
-from builder.export import Export, Options, Progress, Source, export
 from builder.graph import Array, Graph
 from builder.keras_file import saved_config
 from builder.layer import Layer
@@ -32,6 +31,9 @@ from builder.saving import REGISTRY
 from builder.shapes import placeholders
 from builder.structure import flatten, map_structure, pack
 from builder.summary import Row, Totals, between, render
+
+if TYPE_CHECKING:
+    from builder.export import Export, Source
 
 __all__ = ["Model"]
 
@@ -240,7 +242,7 @@ class Model(Layer):
         *,
         name: str | None = None,
         version: int = 1,
-        progress: Progress = lambda stage: None,
+        progress: Callable[[str], Any] = lambda stage: None,
         **options: Any,
     ) -> Export:
         """Writes the model as ONNX, checked: a file where `filepath` ends in .onnx, else an entry of a model repository.
@@ -248,6 +250,8 @@ class Model(Layer):
         `options` are the fields of `builder.export.Options`; `progress` is told what is being done. Returns where the file
         is and what was found out about it. Raises ExportError, with nothing written, when a check fails.
         """
+        from builder.export import Options, Source, export  # with all passes, which a network that is only built does not need
+
         wanted = Options(**options)
         graph = self.graph()
         source = self.source or Source.built(self.name, graph)

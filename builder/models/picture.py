@@ -1,14 +1,11 @@
-"""A network as a picture: what its boxes, frames and arrows are, and the file that shows them."""
+"""A network as a picture: what its boxes, frames and arrows are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from os import PathLike, fspath
-from pathlib import Path
 from typing import Any
 
-from builder.errors import NetworkError
 from builder.layer import Layer
 from builder.layers import InputLayer
 from builder.models.ends import Inputs
@@ -17,34 +14,10 @@ from builder.models.model import Model
 from builder.models.network import history_of
 from builder.models.sequential import Sequential
 from builder.ops.symbolic import Call, KerasTensor, Operation
-from builder.plot import Arrow, Box, Frame, Key, Look, Picture, draw
+from builder.plot import Arrow, Box, Frame, Key, Picture
 from builder.structure import flatten
 
-__all__ = ["picture_of", "plot_model"]
-
-
-def plot_model(
-    model: Model,
-    to_file: str | PathLike[str] = "model.svg",
-    show_shapes: bool = False,
-    show_dtype: bool = False,
-    show_layer_names: bool = False,
-    rankdir: str = "TB",
-    expand_nested: bool = False,
-    dpi: int = 200,
-    show_layer_activations: bool = False,
-    show_trainable: bool = False,
-) -> Path:
-    """Draws the network into a file, whose name's ending says how: .svg, .mmd (Mermaid), .dot, or .png, which takes Graphviz.
-
-    `rankdir` is the way from inputs to outputs: TB, LR, BT or RL. `expand_nested` shows what is inside nested models; `dpi`
-    is the resolution of a .png. Returns where the file is. Raises UnsupportedError when the ending is another or Graphviz is
-    not there, NetworkError when the model is not built or an option makes no sense, ExportError when nothing can be written.
-    """
-    if not isinstance(model, Model):
-        raise NetworkError(f"plot_model takes a model; it was given a {type(model).__name__}")
-    look = Look(show_shapes, show_dtype, show_layer_names, show_layer_activations, show_trainable, rankdir, dpi)
-    return draw(picture_of(model, expand_nested), Path(fspath(to_file)), look)
+__all__ = ["picture_of"]
 
 
 def picture_of(model: Model, expand_nested: bool = False) -> Picture:

@@ -34,6 +34,13 @@ def test_building_loads_neither_runtime_nor_file_formats_nor_frameworks() -> Non
     assert not modules & {"h5py", "onnxruntime", "grpc", "keras", "jax", "click", "prometheus_client", "service"}
 
 
+def test_building_loads_no_room_that_only_exports_or_draws() -> None:
+    code = "import sys, builder; print(*(name for name in sys.modules if name.startswith('builder.')))"
+    rooms = {name.split(".")[1] for name in subprocess.check_output([sys.executable, "-c", code], text=True).split()}
+    assert "layers" in rooms
+    assert not rooms & {"cli", "export", "inspection", "passes", "plot"}
+
+
 def test_the_command_loads_no_framework() -> None:
     assert not loaded("builder.cli") & {"h5py", "onnxruntime", "grpc", "keras", "jax", "service"}
 
