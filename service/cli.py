@@ -15,7 +15,7 @@ import click
 # gRPC reads this when it is imported. What its core would log of a port that is in use, the command says itself.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
-from service import config
+from service import options as declared
 from service.errors import StartupError
 from service.server import Options, Server
 
@@ -34,7 +34,7 @@ def main() -> None:
 
 def _server_options(command: Callable[..., None]) -> Callable[..., None]:
     """A flag for each option that a part of the server declares."""
-    for option in reversed(list(config.options(Options))):
+    for option in reversed(list(declared.options(Options))):
         command = click.option(
             option.flag,
             option.name,
@@ -48,7 +48,7 @@ def _server_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _type(option: config.Option) -> Any:
+def _type(option: declared.Option) -> Any:
     """What click makes of a value, or refuses."""
     if option.choices:
         return click.Choice(option.choices)
@@ -68,7 +68,7 @@ def run(path: Path, **values: Any) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stopped = _stop_on_signals()
     try:
-        server = Server(path, config.build(Options, values))
+        server = Server(path, declared.build(Options, values))
         server.start()
     except StartupError as error:
         raise _Failure(str(error)) from error

@@ -6,6 +6,8 @@
     ├── NotSupportedError             UNSUPPORTED
     ├── ModelNotReadyError            UNAVAILABLE
     ├── DrainingError                 UNAVAILABLE
+    ├── ControlNotAllowedError        PRECONDITION   the repository is not under the caller's control
+    ├── LoadFailedError               INTERNAL   a model that was to be loaded could not be
     ├── QueueFullError                EXHAUSTED
     ├── RequestExpiredError           EXPIRED    its deadline passed before it was computed
     ├── RequestCancelledError         CANCELLED
@@ -20,10 +22,12 @@ from enum import Enum, auto
 from typing import ClassVar, Self
 
 __all__ = [
+    "ControlNotAllowedError",
     "DrainingError",
     "ExecutionFailedError",
     "InvalidRequestError",
     "Kind",
+    "LoadFailedError",
     "ModelNotFoundError",
     "ModelNotReadyError",
     "NotSupportedError",
@@ -44,6 +48,7 @@ class Kind(Enum):
     INVALID = auto()
     NOT_FOUND = auto()
     UNSUPPORTED = auto()
+    PRECONDITION = auto()
     UNAVAILABLE = auto()
     EXHAUSTED = auto()
     EXPIRED = auto()
@@ -103,6 +108,20 @@ class DrainingError(ServiceError):
     kind = Kind.UNAVAILABLE
     reason = "draining"
     retry_after = 1.0
+
+
+class ControlNotAllowedError(ServiceError):
+    """Models are not loaded and unloaded by callers here."""
+
+    kind = Kind.PRECONDITION
+    reason = "control"
+
+
+class LoadFailedError(ServiceError):
+    """A model that a caller wanted loaded could not be; what served before still does."""
+
+    kind = Kind.INTERNAL
+    reason = "load"
 
 
 class QueueFullError(ServiceError):

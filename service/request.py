@@ -17,6 +17,7 @@ __all__ = [
     "Datatype",
     "Dim",
     "Duration",
+    "Load",
     "Outcome",
     "Request",
     "Response",
@@ -98,7 +99,10 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A decoded inference request. `outputs` is empty for all; `deadline` is on the monotonic clock, in seconds."""
+    """A decoded inference request. `outputs` is empty for all; `deadline` is on the monotonic clock, in seconds.
+
+    `priority` is the caller's: 1 is served first, and 0 leaves it to the model.
+    """
 
     model: str
     version: str
@@ -106,6 +110,7 @@ class Request:
     inputs: tuple[Tensor, ...]
     outputs: tuple[str, ...] = ()
     deadline: float | None = None
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +160,17 @@ class BatchRun:
     rows: int
     assembly_seconds: float
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One attempt to load a model version: "success" or "failure", and the seconds it took in all and to warm up."""
+
+    model: str
+    version: str
+    result: str
+    seconds: float
+    warmup_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

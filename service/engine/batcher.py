@@ -35,13 +35,14 @@ class BatchOptions:
 class Job:
     """A request in the queue. Its future gives the outputs, in the model's order, or raises a ServiceError."""
 
-    __slots__ = ("deadline", "feeds", "future", "rows", "shape_key", "timeline")
+    __slots__ = ("deadline", "feeds", "future", "priority", "rows", "shape_key", "timeline")
 
-    def __init__(self, feeds: Feeds, rows: int, deadline: float | None, timeline: Timeline) -> None:
+    def __init__(self, feeds: Feeds, rows: int, deadline: float | None, timeline: Timeline, priority: int = 0) -> None:
         self.feeds = feeds
         self.rows = rows
         self.deadline = deadline
         self.timeline = timeline
+        self.priority = priority
         self.shape_key: Hashable = tuple(array.shape[1:] for array in feeds.values())
         self.future: Future[Sequence[Array]] = Future()
 

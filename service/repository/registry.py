@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from time import monotonic
 
 from service.engine.admission import accept
-from service.engine.batcher import Batcher
+from service.engine.batcher import Batcher, Job
 from service.engine.session import Session
 from service.errors import ModelNotFoundError, ModelNotReadyError, StartupError, quoted
 from service.repository.layout import ModelFile
-from service.request import Array, Request
+from service.request import Request, Timeline
 
 __all__ = ["ModelStatus", "Registry", "Served", "State"]
 
@@ -38,9 +38,10 @@ class Served:
     session: Session
     batcher: Batcher
 
-    def accept(self, request: Request) -> tuple[Mapping[str, Array], int]:
-        """The request's arrays by input, and its rows. Raises InvalidRequestError when it does not fit the model."""
-        return accept(request, self.session.signature, self.batcher.max_batch_rows)
+    def job(self, request: Request, deadline: float | None, timeline: Timeline) -> Job:
+        """The request as the batcher takes it. Raises InvalidRequestError when it does not fit the model."""
+        feeds, rows = accept(request, self.session.signature, self.batcher.max_batch_rows)
+        return Job(feeds, rows, deadline, timeline, request.priority)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,6 @@ from typing import Protocol
 import grpc
 
 from service import __version__
-from service.engine.batcher import Job
 from service.errors import InvalidRequestError, NotSupportedError, RequestCancelledError, ServiceError
 from service.repository.registry import Registry, Served
 from service.request import Outcome, Request, Response, Statistics, Tensor, Timeline
@@ -150,8 +149,7 @@ class InferenceServicer:
 
 def _infer(served: Served, request: Request, call: Call, timeline: Timeline) -> Response:
     """Runs a request, among others if the model allows. Raises ServiceError when it is not answered."""
-    feeds, rows = served.accept(request)
-    job = Job(feeds, rows, _deadline(request, call), timeline)
+    job = served.job(request, _deadline(request, call), timeline)
     served.batcher.submit(job)
     if not call.add_callback(job.future.cancel):  # type: ignore[arg-type]  # what it returns does not matter
         job.future.cancel()

@@ -13,6 +13,7 @@ CODES: dict[Kind, grpc.StatusCode] = {
     Kind.INVALID: grpc.StatusCode.INVALID_ARGUMENT,
     Kind.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Kind.UNSUPPORTED: grpc.StatusCode.UNIMPLEMENTED,
+    Kind.PRECONDITION: grpc.StatusCode.FAILED_PRECONDITION,
     Kind.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     Kind.EXHAUSTED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Kind.EXPIRED: grpc.StatusCode.DEADLINE_EXCEEDED,

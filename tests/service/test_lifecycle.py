@@ -18,7 +18,7 @@ import grpc
 import numpy as np
 import pytest
 
-from service import __version__, config
+from service import __version__, options
 from service.rpc._pb import inference_pb2 as pb
 from service.server import Options, Server
 from tests.service.conftest import FREE_PORTS, PATIENCE, Refused, Stub, add2_request, arrays, http, refusal, request, scrape, until
@@ -152,7 +152,7 @@ def test_a_server_gives_its_ports_back_and_stops_twice(two: Path) -> None:
     ports = first.grpc_port, first.admin_port
     first.stop()
     first.stop()
-    again = Server(two, config.build(Options, {"grpc_port": ports[0], "admin_port": ports[1]}))
+    again = Server(two, options.build(Options, {"grpc_port": ports[0], "admin_port": ports[1]}))
     again.start()
     assert (again.grpc_port, again.admin_port, again.ready) == (*ports, True)
     again.stop()
@@ -272,7 +272,7 @@ def leaves(group: type) -> Iterator[tuple[str, Any]]:
             yield field.name, field.default
 
 
-OPTIONS = list(config.options(Options))
+OPTIONS = list(options.options(Options))
 
 
 def test_every_field_is_an_option_and_none_twice() -> None:
@@ -282,7 +282,7 @@ def test_every_field_is_an_option_and_none_twice() -> None:
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
-def test_an_option_has_help_a_flag_and_an_environment_name(option: config.Option) -> None:
+def test_an_option_has_help_a_flag_and_an_environment_name(option: options.Option) -> None:
     assert option.help.endswith(".")
     assert option.flag == "--" + option.name.replace("_", "-")
     assert option.environment == f"HORNBEAM_{option.name}".upper()
@@ -307,8 +307,8 @@ def test_the_command_knows_its_version() -> None:
 
 
 def test_values_reach_the_part_that_declares_them() -> None:
-    assert config.build(Options, {}) == Options()
-    built = config.build(Options, {"grpc_port": 1, "admin_port": 2, "max_queue_rows": 3, "grace_seconds": 4.0, "device": "cuda"})
+    assert options.build(Options, {}) == Options()
+    built = options.build(Options, {"grpc_port": 1, "admin_port": 2, "max_queue_rows": 3, "grace_seconds": 4.0, "device": "cuda"})
     found = (
         built.transport.grpc_port,
         built.admin.admin_port,
