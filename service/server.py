@@ -11,10 +11,15 @@ from typing import Annotated
 from service.admin import Admin, AdminOptions
 from service.engine.batcher import Batcher, BatchOptions
 from service.engine.session import DeviceOptions, Session
-from service.engine.threads import available_cores, plan
+from service.engine.threads import ThreadPlan, available_cores, plan
+from service.errors import StartupError
 from service.metrics import Metrics
-from service.repository.layout import ModelFile, find_models, latest
+from service.repository.control import Control, RepositoryOptions
+from service.repository.layout import ModelFile, ModelFolder
+from service.repository.model_config import Defaults, ModelOptions, ModelSettings, TritonReader, configure
 from service.repository.registry import Registry, Served
+from service.repository.versions import VersionOptions
+from service.rpc import triton_config
 from service.rpc.servicer import InferenceServicer
 from service.rpc.transport import Transport, TransportOptions
 
@@ -38,6 +43,8 @@ class Options:
     server: ServerOptions = field(default_factory=ServerOptions)
     transport: TransportOptions = field(default_factory=TransportOptions)
     admin: AdminOptions = field(default_factory=AdminOptions)
+    repository: RepositoryOptions = field(default_factory=RepositoryOptions)
+    versions: VersionOptions = field(default_factory=VersionOptions)
     batching: BatchOptions = field(default_factory=BatchOptions)
     device: DeviceOptions = field(default_factory=DeviceOptions)
 
@@ -49,7 +56,9 @@ class Server:
         self._options = options
         self._plan = plan(available_cores())
         self._metrics = Metrics()
-        self.registry = Registry(latest(find_models(path)), self._load)
+        self.registry = Registry(self._models_changed)
+        loader = ModelLoader(Defaults(ModelOptions(options.batching, options.device, options.versions)), self._plan, self._metrics)
+        self.control = Control(path, self.registry, options.repository, loader, self._metrics.record_load)
         self._metrics.watch(self.registry.statuses)
         self._servicer = InferenceServicer(self.registry, self._metrics.record_call, self._metrics.statistics)
         self._transport = Transport(options.server.host, options.transport, self._servicer.handlers())
@@ -69,34 +78,57 @@ class Server:
         return self._admin.port
 
     def start(self) -> None:
-        """Loads the models and takes calls: probes from the first moment, inference when all are ready.
+        """Takes calls, and loads the models: probes from the first moment, and inference of each model as soon as it is ready.
 
         Raises StartupError when a model cannot be loaded.
         """
         self._admin.start()
-        self.registry.load_all()
         self._transport.start()
-        self._transport.set_ready(True, {status.model for status in self.registry.statuses()})
+        try:
+            self.control.start()
+        except StartupError:
+            self.stop()
+            raise
+        self._models_changed()
 
     def stop(self) -> None:
         """Not ready; no new calls; those in progress finish, or are refused when the grace is over; then all is freed."""
         start = monotonic()
         self._servicer.draining = True
+        self.control.stop()
         self._transport.set_ready(False)
         if not self._transport.stop(self._options.server.grace_seconds):
             log.warning("%d waiting requests were refused after %.1f s of grace", self.registry.abandon(), monotonic() - start)
         self.registry.drain()
         self._admin.stop()
 
-    def _load(self, file: ModelFile) -> Served:
-        session = Session(file.path, self._options.device, self._plan.threads)
+    def _models_changed(self) -> None:
+        """Tells health checks which models can be asked."""
+        ready = {name: bool(self.registry.versions(name)) for name in {status.model for status in self.registry.statuses()}}
+        self._transport.set_ready(self.ready, ready)
+
+
+class ModelLoader:
+    """Makes models ready to serve: the settings of each, its session, and the batcher that runs it."""
+
+    def __init__(self, defaults: Defaults, threads: ThreadPlan, metrics: Metrics) -> None:
+        self._defaults = defaults
+        self._plan = threads
+        self._metrics = metrics
+
+    def configure(self, folder: ModelFolder, override: str | None) -> ModelSettings:
+        reader = TritonReader(triton_config.from_text, triton_config.from_json)
+        return configure(folder, self._defaults, reader, override)
+
+    def load(self, file: ModelFile, settings: ModelSettings) -> tuple[Served, float]:
+        session = Session(file.path, settings.options.device, self._plan.threads)
         batcher = Batcher(
             file.name,
             str(file.version),
             session.run,
-            self._options.batching,
+            settings.options.batching,
             session.signature.batched,
             self._plan.runners,
             self._metrics.record_batch,
         )
-        return Served(file.name, file.version, session, batcher)
+        return Served(file.name, file.version, session, batcher, settings), 0.0

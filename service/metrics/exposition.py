@@ -17,7 +17,7 @@ from prometheus_client.utils import floatToGoString
 from service.metrics.table import BATCH_METRICS, CALL_METRICS, MODEL_METRICS, Metric
 from service.metrics.tally import Runs, Tallies
 from service.repository.registry import ModelStatus
-from service.request import BatchRun, Outcome, Statistics
+from service.request import BatchRun, Load, Outcome, Statistics
 
 __all__ = ["Metrics"]
 
@@ -44,6 +44,9 @@ class Metrics:
         """Counts an execution."""
         self._batches.record((run.model, run.version), run)
         self._runs.record(run)
+
+    def record_load(self, load: Load) -> None:
+        """Counts an attempt to load a model."""
 
     def watch(self, models: Callable[[], Iterable[ModelStatus]]) -> None:
         """Reads the gauges of `models` at each scrape."""

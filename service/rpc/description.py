@@ -19,6 +19,7 @@ STATES: Mapping[State, str] = {
     State.READY: "READY",
     State.DRAINING: "UNLOADING",
     State.FAILED: "UNAVAILABLE",
+    State.UNLOADED: "UNAVAILABLE",
 }
 
 

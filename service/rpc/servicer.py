@@ -11,7 +11,8 @@ from typing import Protocol
 import grpc
 
 from service import __version__
-from service.errors import InvalidRequestError, NotSupportedError, RequestCancelledError, ServiceError
+from service.engine.batcher import Job
+from service.errors import DrainingError, InvalidRequestError, NotSupportedError, RequestCancelledError, ServiceError
 from service.repository.registry import Registry, Served
 from service.request import Outcome, Request, Response, Statistics, Tensor, Timeline
 from service.rpc import codec, description
@@ -109,7 +110,8 @@ class InferenceServicer:
         message = codec.parse(pb.ModelInferRequest, data)
         served = self._served(message.model_name, message.model_version, trace)
         request = codec.decode_request(message, trace.timeline.received)
-        response = _infer(served, request, call, trace.timeline)
+        served, job = self._submit(served, request, message.model_version, call, trace)
+        response = _answer(served, request, job, call)
         encoded = codec.encode_response(response)
         trace.timeline.answered = monotonic()
         return encoded
@@ -123,6 +125,21 @@ class InferenceServicer:
         served = self._registry.get(name, codec.parse_version(version))
         trace.version = str(served.version)
         return served
+
+    def _submit(self, served: Served, request: Request, version: str, call: Call, trace: Trace) -> tuple[Served, Job]:
+        """Queues a request, and says with whom: a version that was taken out of service since it was found is looked for again."""
+        deadline = _deadline(request, call)
+        while True:
+            job = served.job(request, deadline, trace.timeline)
+            try:
+                served.batcher.submit(job)
+            except DrainingError:
+                again = self._served(request.model, version, trace)
+                if again is served:
+                    raise
+                served = again
+            else:
+                return served, job
 
     def _handler(self, name: str, method: Method) -> Callable[[bytes, grpc.ServicerContext], bytes]:
         """The boundary: what a method raises becomes a status, and every call is observed."""
@@ -147,10 +164,8 @@ class InferenceServicer:
         return handle
 
 
-def _infer(served: Served, request: Request, call: Call, timeline: Timeline) -> Response:
-    """Runs a request, among others if the model allows. Raises ServiceError when it is not answered."""
-    job = served.job(request, _deadline(request, call), timeline)
-    served.batcher.submit(job)
+def _answer(served: Served, request: Request, job: Job, call: Call) -> Response:
+    """What becomes of a request that is in the queue. Raises ServiceError when it is not answered."""
     if not call.add_callback(job.future.cancel):  # type: ignore[arg-type]  # what it returns does not matter
         job.future.cancel()
     try:

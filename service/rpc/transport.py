@@ -5,7 +5,7 @@ Beside the inference service it serves grpc.health.v1 and reflection, so that pr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated
@@ -61,8 +61,8 @@ class Transport:
         """Begins to take calls."""
         self._server.start()
 
-    def set_ready(self, ready: bool, models: Iterable[str] = ()) -> None:
-        """What health checks answer of the server and of its models, and watchers are told."""
+    def set_ready(self, ready: bool, models: Mapping[str, bool] | None = None) -> None:
+        """What health checks answer of the server and of each model, and watchers are told; `ready` of all models without any."""
         self._health.tell(ready, models)
 
     def stop(self, grace: float) -> bool:

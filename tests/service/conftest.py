@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -22,7 +22,7 @@ from service.engine.batcher import Batcher, BatchOptions
 from service.engine.session import DeviceOptions, Session
 from service.metrics import Metrics
 from service.repository.layout import ModelFile, find_models
-from service.repository.registry import Registry, Served
+from service.repository.registry import ModelStatus, Registry, Served, State
 from service.request import DATATYPES, Array, BatchRun, Outcome
 from service.rpc import codec
 from service.rpc._pb import inference_pb2 as pb
@@ -126,8 +126,7 @@ class Gated:
         self._run = run
         self.outcomes: SimpleQueue[Outcome] = SimpleQueue()
         self.batches: SimpleQueue[BatchRun] = SimpleQueue()
-        self.registry = Registry(find_models(repository), self._load)
-        self.registry.load_all()
+        self.registry = registry_of(find_models(repository), self._load)
         self.metrics = Metrics()
         self.servicer = InferenceServicer(self.registry, self.outcomes.put, self.metrics.statistics)
         self.transport = Transport("127.0.0.1", TransportOptions(grpc_port=0), self.servicer.handlers())
@@ -149,6 +148,16 @@ class Gated:
         self.transport.stop(PATIENCE)
         self.registry.drain()
         self.stub.__exit__()
+
+
+def registry_of(files: Iterable[ModelFile], load: Callable[[ModelFile], Served] | None = None) -> Registry:
+    """A registry of these versions: ready, loaded by `load`, or without it still loading."""
+    registry = Registry()
+    for file in files:
+        status = ModelStatus(file, State.READY, load(file)) if load else ModelStatus(file)
+        registry.put(file.name, {**registry.of(file.name), file.version: status})
+    registry.started()
+    return registry
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,21 @@ def add2() -> onnx.ModelProto:
     return build(nodes, {"a": rows, "b": rows}, {"sum": rows, "difference": rows})
 
 
+def add_constant(constant: float, weights: int = 0) -> onnx.ModelProto:
+    """x + constant; `weights` more floats lie in it, and are added up in vain."""
+    values = [helper.make_tensor("constant", FLOAT, [1], [constant])]
+    nodes = [helper.make_node("Add", ["x", "constant"], ["y"])]
+    spec: tuple[int, Shape] = (FLOAT, ["batch", 4])
+    if weights:
+        values.append(helper.make_tensor("weights", FLOAT, [weights], bytes(4 * weights), raw=True))
+        nodes = [
+            helper.make_node("ReduceSum", ["weights"], ["nothing"], keepdims=0),
+            helper.make_node("Add", ["x", "constant"], ["sum"]),
+            helper.make_node("Add", ["sum", "nothing"], ["y"]),
+        ]
+    return build(nodes, {"x": spec}, {"y": spec}, values)
+
+
 def ident(datatype: str, shape: Shape) -> onnx.ModelProto:
     """Gives back what it gets."""
     spec: tuple[int, Shape] = (ELEMENTS[datatype], shape)

@@ -5,9 +5,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from service.errors import StartupError
-from service.repository.layout import ModelFile, find_models
-from service.repository.registry import Registry, Served
+from service.repository.layout import find_models
+from service.repository.registry import ModelStatus, Registry, State
 from service.request import DATATYPES
 from service.rpc import description
 from service.rpc._pb import inference_pb2 as pb
@@ -76,12 +75,9 @@ def test_the_index_of_a_named_repository_is_not_there(stub: Stub) -> None:
 
 
 def test_the_index_tells_why_a_model_could_not_be_loaded(tmp_path: Path) -> None:
-    def load(file: ModelFile) -> Served:
-        raise StartupError("it is broken")
-
-    registry = Registry(find_models(save_repository(tmp_path, "add2")), load)
-    with pytest.raises(StartupError, match="it is broken"):
-        registry.load_all()
+    (file,) = find_models(save_repository(tmp_path, "add2"))
+    registry = Registry()
+    registry.put("add2", {1: ModelStatus(file, State.FAILED, reason="it is broken")})
     (model,) = description.repository_index(registry.statuses(), ready=False).models
-    assert (model.state, model.reason) == ("UNAVAILABLE", "model 'add2' version 1: it is broken")
+    assert (model.state, model.reason) == ("UNAVAILABLE", "it is broken")
     assert not description.repository_index(registry.statuses(), ready=True).models

@@ -15,14 +15,13 @@ from service.engine.batcher import BatchOptions
 from service.errors import Kind, ServiceError
 from service.metrics import Metrics
 from service.repository.layout import find_models
-from service.repository.registry import Registry
 from service.request import Array
 from service.rpc._pb import inference_pb2 as pb
 from service.rpc.servicer import InferenceServicer
 from service.rpc.status import CODES, code_of
 from service.rpc.transport import THREADS, Transport, TransportOptions
 from service.server import Options, Server
-from tests.service.conftest import FREE_PORTS, PATIENCE, Gated, Refused, Stub, add2_request, arrays, refusal, request
+from tests.service.conftest import FREE_PORTS, PATIENCE, Gated, Refused, Stub, add2_request, arrays, refusal, registry_of, request
 from tests.service.models import save_repository
 
 Code = grpc.StatusCode
@@ -559,11 +558,7 @@ def test_a_request_that_is_cancelled_in_the_queue_is_not_computed(gated: Gated) 
 @pytest.fixture
 def loading(repository: Path) -> Iterator[tuple[InferenceServicer, Stub]]:
     """A server whose models have not been loaded."""
-
-    def load(_: object) -> Any:
-        raise AssertionError("nothing is loaded here")
-
-    servicer = InferenceServicer(Registry(find_models(repository), load), lambda _: None, Metrics().statistics)
+    servicer = InferenceServicer(registry_of(find_models(repository)), lambda _: None, Metrics().statistics)
     transport = Transport("127.0.0.1", TransportOptions(grpc_port=0), servicer.handlers())
     transport.start()
     with Stub(transport.port) as stub:

@@ -13,11 +13,11 @@ from onnx import TensorProto, helper
 from service.engine.session import DeviceOptions, Session
 from service.errors import ExecutionFailedError, InvalidRequestError, StartupError
 from service.repository.layout import find_models
-from service.repository.registry import Registry, Served
+from service.repository.registry import Served
 from service.request import DATATYPES, Signature, TensorSpec
 from service.server import Server
 from tests.service import models
-from tests.service.conftest import FREE_PORTS, Stub, add2_request, arrays
+from tests.service.conftest import FREE_PORTS, Stub, add2_request, arrays, registry_of
 from tests.service.models import MODELS, build, save, save_repository
 
 FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
@@ -227,8 +227,7 @@ def test_a_registry_of_several_versions_gives_the_one_that_is_named(tmp_path: Pa
     server.start()
     try:
         served = server.registry.get("add2", None)
-        registry = Registry(find_models(root), lambda file: Served(file.name, file.version, served.session, served.batcher))
-        registry.load_all()
+        registry = registry_of(find_models(root), lambda file: Served(file.name, file.version, served.session, served.batcher))
         found = [registry.get("add2", version).version for version in (None, 1, 2)]
         with Stub(server.grpc_port) as stub:
             answered = stub.infer(add2_request())
