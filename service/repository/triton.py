@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.errors import StartupError
+from service.request import Dim, Signature
 
-__all__ = ["Described", "Translated", "translate"]
+__all__ = ["Described", "Translated", "compare", "translate"]
 
 Table = Mapping[str, Any]
 GRAPH_LEVELS = {-1: "basic", 0: "all", 1: "extended", 2: "disabled"}  # of Triton's ONNX Runtime backend, which are not ONNX Runtime's own
@@ -64,6 +65,28 @@ def translate(config: Table, name: str, where: str) -> Translated:
     )
 
 
+def compare(described: Sequence[Described], signature: Signature) -> None:
+    """Raises StartupError when the configuration says something of an input or output that the model denies."""
+    for tensor in described:
+        side, specs = ("input", signature.inputs) if tensor.is_input else ("output", signature.outputs)
+        if tensor.name not in specs:
+            raise StartupError(f"its configuration has an {side} '{tensor.name}', and the model's are {', '.join(specs)}")
+        spec = specs[tensor.name]
+        datatype = "BYTES" if tensor.datatype == "STRING" else tensor.datatype
+        if datatype and datatype != spec.datatype.name:
+            raise StartupError(f"its configuration has {side} '{tensor.name}' as {tensor.datatype}, and the model as {spec.datatype.name}")
+        shape = spec.shape[1:] if tensor.has_batch else spec.shape
+        if tensor.dims and not _agree(tensor.dims, shape):
+            free = [dim if isinstance(dim, int) else -1 for dim in shape]
+            raise StartupError(f"its configuration has {side} '{tensor.name}' with dims {list(tensor.dims)}, and the model with {free}")
+
+
+def _agree(dims: Sequence[int], shape: Sequence[Dim]) -> bool:
+    """Whether dims describe a shape: what is free in either may be anything in the other."""
+    pairs = zip(dims, shape, strict=False)
+    return len(dims) == len(shape) and all(dim == -1 or not isinstance(size, int) or dim == size for dim, size in pairs)
+
+
 def _check_backend(config: Table, where: str) -> None:
     backend, platform = config.get("backend", "onnxruntime"), config.get("platform", "onnxruntime_onnx")
     if backend != "onnxruntime" or platform != "onnxruntime_onnx":
@@ -80,7 +103,11 @@ def _described(config: Table, side: str) -> list[Described]:
     batched = config.get("max_batch_size", 0) > 0
     return [
         Described(
-            tensor["name"], tensor.get("data_type", "").removeprefix("TYPE_"), tuple(tensor.get("dims", ())), side == "input", batched
+            tensor["name"],
+            tensor.get("data_type", "").removeprefix("TYPE_"),
+            tuple(int(dim) for dim in tensor.get("dims", ())),
+            side == "input",
+            batched,
         )
         for tensor in config.get(side, ())
     ]
