@@ -62,14 +62,19 @@ def add2() -> onnx.ModelProto:
 
 
 def add_constant(constant: float, weights: int = 0) -> onnx.ModelProto:
-    """x + constant; `weights` more floats lie in it, and are added up in vain."""
+    """x + constant; of `weights` more floats, all 0, it looks one up, so that they must stay in memory."""
     values = [helper.make_tensor("constant", FLOAT, [1], [constant])]
     nodes = [helper.make_node("Add", ["x", "constant"], ["y"])]
     spec: tuple[int, Shape] = (FLOAT, ["batch", 4])
     if weights:
-        values.append(helper.make_tensor("weights", FLOAT, [weights], bytes(4 * weights), raw=True))
+        values += [
+            helper.make_tensor("weights", FLOAT, [weights], bytes(4 * weights), raw=True),
+            helper.make_tensor("no", FLOAT, [1], [0.0]),
+        ]
         nodes = [
-            helper.make_node("ReduceSum", ["weights"], ["nothing"], keepdims=0),
+            helper.make_node("Mul", ["x", "no"], ["zeros"]),
+            helper.make_node("Cast", ["zeros"], ["which"], to=INT64),
+            helper.make_node("Gather", ["weights", "which"], ["nothing"]),
             helper.make_node("Add", ["x", "constant"], ["sum"]),
             helper.make_node("Add", ["sum", "nothing"], ["y"]),
         ]
