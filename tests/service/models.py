@@ -24,6 +24,7 @@ ELEMENTS = {
     "UINT32": TensorProto.UINT32,
     "UINT64": TensorProto.UINT64,
     "FP16": TensorProto.FLOAT16,
+    "BF16": TensorProto.BFLOAT16,
     "FP32": TensorProto.FLOAT,
     "FP64": TensorProto.DOUBLE,
     "BYTES": TensorProto.STRING,
@@ -96,6 +97,13 @@ def embedding() -> onnx.ModelProto:
     )
 
 
+def scaled() -> onnx.ModelProto:
+    """Each row times `scale`, an input that is 2 everywhere when it is left out."""
+    nodes = [helper.make_node("Mul", ["x", "scale"], ["y"])]
+    rows: tuple[int, Shape] = (FLOAT, ["batch", 3])
+    return build(nodes, {"x": rows, "scale": (FLOAT, [3])}, {"y": rows}, [helper.make_tensor("scale", FLOAT, [3], [2.0] * 3)])
+
+
 def reshape() -> onnx.ModelProto:
     """Any shape that is asked for; ONNX Runtime fails, with a path of its own in the text, where the elements do not fit."""
     nodes = [helper.make_node("Reshape", ["x", "shape"], ["y"])]
@@ -131,6 +139,7 @@ MODELS: Mapping[str, Callable[[], onnx.ModelProto]] = {
     "windows": lambda: windows(_by_exporter({"x": 0, "y": 0})),
     "apart": lambda: windows(_by_exporter({})),
     "embedding": embedding,
+    "scaled": scaled,
     "reshape": reshape,
     "slow": slow,
 }
