@@ -97,6 +97,13 @@ def embedding() -> onnx.ModelProto:
     )
 
 
+def to_float() -> onnx.ModelProto:
+    """BF16 as FP32, and as it is."""
+    nodes = [helper.make_node("Cast", ["x"], ["y"], to=FLOAT), helper.make_node("Identity", ["x"], ["z"])]
+    shape: Shape = ["batch", "n"]
+    return build(nodes, {"x": (TensorProto.BFLOAT16, shape)}, {"y": (FLOAT, shape), "z": (TensorProto.BFLOAT16, shape)})
+
+
 def scaled() -> onnx.ModelProto:
     """Each row times `scale`, an input that is 2 everywhere when it is left out."""
     nodes = [helper.make_node("Mul", ["x", "scale"], ["y"])]
@@ -139,6 +146,7 @@ MODELS: Mapping[str, Callable[[], onnx.ModelProto]] = {
     "windows": lambda: windows(_by_exporter({"x": 0, "y": 0})),
     "apart": lambda: windows(_by_exporter({})),
     "embedding": embedding,
+    "to_float": to_float,
     "scaled": scaled,
     "reshape": reshape,
     "slow": slow,
