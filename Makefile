@@ -4,13 +4,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test parity check bench bench-export proto clean
+.PHONY: demo test test-gpu parity check bench bench-export proto clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python tests/digits/demo.py
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# Needs onnxruntime-gpu in onnxruntime's place, and a device; each test says why where it is skipped.
+test-gpu: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m gpu -rs tests/gpu
 
 parity: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m parity tests/parity

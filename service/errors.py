@@ -9,6 +9,7 @@
     ├── ControlNotAllowedError        PRECONDITION   the repository is not under the caller's control
     ├── LoadFailedError               INTERNAL   a model that was to be loaded could not be
     ├── QueueFullError                EXHAUSTED
+    ├── OutOfMemoryError              EXHAUSTED  the model found no memory to run on this input
     ├── RequestExpiredError           EXPIRED    its deadline passed before it was computed
     ├── RequestCancelledError         CANCELLED
     └── ExecutionFailedError          INTERNAL   the model itself failed
@@ -31,6 +32,7 @@ __all__ = [
     "ModelNotFoundError",
     "ModelNotReadyError",
     "NotSupportedError",
+    "OutOfMemoryError",
     "QueueFullError",
     "RequestCancelledError",
     "RequestExpiredError",
@@ -132,6 +134,14 @@ class QueueFullError(ServiceError):
     retry_after = 0.1
 
 
+class OutOfMemoryError(ServiceError):
+    """The model found no memory to run on this input."""
+
+    kind = Kind.EXHAUSTED
+    reason = "memory"
+    retry_after = 1.0
+
+
 class RequestExpiredError(ServiceError):
     """The deadline passed while the request waited; it was not computed."""
 
@@ -140,7 +150,7 @@ class RequestExpiredError(ServiceError):
 
 
 class RequestCancelledError(ServiceError):
-    """The caller went away while the request waited; it was not computed."""
+    """The caller went away before the request was computed."""
 
     kind = Kind.CANCELLED
     reason = "cancelled"

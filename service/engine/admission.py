@@ -27,8 +27,9 @@ def accept(request: Request, signature: Signature, max_batch_rows: int) -> tuple
                 f"unexpected inference output '{quoted(output)}' for model '{model}'; it has {_list(signature.outputs)}",
                 f"outputs[{index}].name",
             )
-    rows = _rows(model, request.inputs, max_batch_rows) if signature.batched else 1
-    return {name: given[name].array for name in signature.inputs}, rows
+    needed = [(index, tensor) for index, tensor in enumerate(request.inputs) if not signature.inputs[tensor.name].optional]
+    rows = _rows(model, needed, max_batch_rows) if signature.batched else 1
+    return {name: given[name].array for name in signature.inputs if name in given}, rows
 
 
 def _check_names(model: str, given: Mapping[str, Tensor], signature: Signature) -> None:
@@ -38,9 +39,10 @@ def _check_names(model: str, given: Mapping[str, Tensor], signature: Signature) 
                 f"unexpected inference input '{quoted(name)}' for model '{model}'; it takes {_list(signature.inputs)}",
                 f"inputs[{index}].name",
             )
-    if missing := [name for name in signature.inputs if name not in given]:
+    needed = [name for name, spec in signature.inputs.items() if not spec.optional]
+    if missing := [name for name in needed if name not in given]:
         raise InvalidRequestError(
-            f"expected {len(signature.inputs)} inputs but got {len(given)} inputs for model '{model}'. Got input(s) {list(given)}, but "
+            f"expected {len(needed)} inputs but got {len(given)} inputs for model '{model}'. Got input(s) {list(given)}, but "
             f"missing required input(s) {missing}. Please provide all required input(s).",
             "inputs",
         )
@@ -53,7 +55,7 @@ def _check_tensor(model: str, tensor: Tensor, spec: TensorSpec, batched: bool) -
             "datatype",
         )
     shape = tensor.array.shape
-    if batched and not shape:
+    if batched and not shape and not spec.optional:
         raise InvalidRequestError(f"input '{tensor.name}' has no shape but model requires batch dimension for '{model}'", "shape")
     if len(shape) != len(spec.shape) or not all(map(_fits, shape, spec.shape)):
         expected, got = ",".join(map(str, spec.wire_shape)), ",".join(map(str, shape))
@@ -66,17 +68,19 @@ def _fits(size: int, expected: Dim) -> bool:
     return not isinstance(expected, int) or size == expected
 
 
-def _rows(model: str, tensors: Sequence[Tensor], max_batch_rows: int) -> int:
-    rows = tensors[0].array.shape[0]
-    for index, tensor in enumerate(tensors):
+def _rows(model: str, tensors: Sequence[tuple[int, Tensor]], max_batch_rows: int) -> int:
+    """How many rows all of these have; each comes with its place in the request."""
+    first, tensor = tensors[0]
+    rows = tensor.array.shape[0]
+    for index, tensor in tensors:
         if tensor.array.shape[0] != rows:
             raise InvalidRequestError(
                 f"input '{tensor.name}' batch size does not match other inputs for '{model}'", f"inputs[{index}].shape"
             )
     if rows == 0:
-        raise InvalidRequestError(f"inference request batch size must be > 0 for '{model}'", "inputs[0].shape")
+        raise InvalidRequestError(f"inference request batch size must be > 0 for '{model}'", f"inputs[{first}].shape")
     if rows > max_batch_rows:
-        raise InvalidRequestError(f"inference request batch-size must be <= {max_batch_rows} for '{model}'", "inputs[0].shape")
+        raise InvalidRequestError(f"inference request batch-size must be <= {max_batch_rows} for '{model}'", f"inputs[{first}].shape")
     return int(rows)
 
 

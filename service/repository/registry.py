@@ -45,7 +45,10 @@ class Served:
     def job(self, request: Request, deadline: float | None, timeline: Timeline) -> Job:
         """The request as the batcher takes it. Raises InvalidRequestError when it does not fit the model."""
         feeds, rows = accept(request, self.session.signature, self.batcher.max_batch_rows)
-        return Job(feeds, rows, deadline, timeline, request.priority)
+        job = Job(feeds, rows, deadline, timeline, request.priority)
+        if any(self.session.signature.inputs[name].optional for name in feeds):
+            job.shape_key = object()  # equal to no other: what replaces the model's own value holds for this request alone
+        return job
 
 
 @dataclass(slots=True, eq=False)

@@ -24,6 +24,7 @@ ELEMENTS = {
     "UINT32": TensorProto.UINT32,
     "UINT64": TensorProto.UINT64,
     "FP16": TensorProto.FLOAT16,
+    "BF16": TensorProto.BFLOAT16,
     "FP32": TensorProto.FLOAT,
     "FP64": TensorProto.DOUBLE,
     "BYTES": TensorProto.STRING,
@@ -116,6 +117,20 @@ def embedding() -> onnx.ModelProto:
     )
 
 
+def to_float() -> onnx.ModelProto:
+    """BF16 as FP32, and as it is."""
+    nodes = [helper.make_node("Cast", ["x"], ["y"], to=FLOAT), helper.make_node("Identity", ["x"], ["z"])]
+    shape: Shape = ["batch", "n"]
+    return build(nodes, {"x": (TensorProto.BFLOAT16, shape)}, {"y": (FLOAT, shape), "z": (TensorProto.BFLOAT16, shape)})
+
+
+def scaled() -> onnx.ModelProto:
+    """Each row times `scale`, an input that is 2 everywhere when it is left out."""
+    nodes = [helper.make_node("Mul", ["x", "scale"], ["y"])]
+    rows: tuple[int, Shape] = (FLOAT, ["batch", 3])
+    return build(nodes, {"x": rows, "scale": (FLOAT, [3])}, {"y": rows}, [helper.make_tensor("scale", FLOAT, [3], [2.0] * 3)])
+
+
 def reshape() -> onnx.ModelProto:
     """Any shape that is asked for; ONNX Runtime fails, with a path of its own in the text, where the elements do not fit."""
     nodes = [helper.make_node("Reshape", ["x", "shape"], ["y"])]
@@ -151,6 +166,8 @@ MODELS: Mapping[str, Callable[[], onnx.ModelProto]] = {
     "windows": lambda: windows(_by_exporter({"x": 0, "y": 0})),
     "apart": lambda: windows(_by_exporter({})),
     "embedding": embedding,
+    "to_float": to_float,
+    "scaled": scaled,
     "reshape": reshape,
     "slow": slow,
 }
