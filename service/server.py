@@ -10,6 +10,7 @@ from typing import Annotated
 
 from service.admin import Admin, AdminOptions
 from service.engine.batcher import Batcher, BatchOptions
+from service.engine.samples import LoadOptions, replay
 from service.engine.session import DeviceOptions, Session
 from service.engine.threads import ThreadPlan, available_cores, plan
 from service.errors import StartupError
@@ -18,6 +19,7 @@ from service.repository.control import Control, RepositoryOptions
 from service.repository.layout import ModelFile, ModelFolder
 from service.repository.model_config import Defaults, ModelOptions, ModelSettings, TritonReader, configure
 from service.repository.registry import Registry, Served
+from service.repository.triton import compare
 from service.repository.versions import VersionOptions
 from service.rpc import triton_config
 from service.rpc.servicer import InferenceServicer
@@ -47,6 +49,7 @@ class Options:
     versions: VersionOptions = field(default_factory=VersionOptions)
     batching: BatchOptions = field(default_factory=BatchOptions)
     device: DeviceOptions = field(default_factory=DeviceOptions)
+    load: LoadOptions = field(default_factory=LoadOptions)
 
 
 class Server:
@@ -57,7 +60,9 @@ class Server:
         self._plan = plan(available_cores())
         self._metrics = Metrics()
         self.registry = Registry(self._models_changed)
-        loader = ModelLoader(Defaults(ModelOptions(options.batching, options.device, options.versions)), self._plan, self._metrics)
+        loader = ModelLoader(
+            Defaults(ModelOptions(options.batching, options.device, options.load, options.versions)), self._plan, self._metrics
+        )
         self.control = Control(path, self.registry, options.repository, loader, self._metrics.record_load)
         self._metrics.watch(self.registry.statuses)
         self._servicer = InferenceServicer(self.registry, self._metrics.record_call, self._metrics.statistics)
@@ -121,14 +126,25 @@ class ModelLoader:
         return configure(folder, self._defaults, reader, override)
 
     def load(self, file: ModelFile, settings: ModelSettings) -> tuple[Served, float]:
-        session = Session(file.path, settings.options.device, self._plan.threads)
+        given = settings.options
+        session = Session(file.path, given.device, self._plan.threads)
+        compare(settings.described, session.signature)
+        if given.load.replay_samples:
+            replay(session)
+        warmup = session.warm(_sizes(given.batching)) if given.load.warm_up else 0.0
         batcher = Batcher(
             file.name,
             str(file.version),
             session.run,
-            settings.options.batching,
+            given.batching,
             session.signature.batched,
             self._plan.runners,
             self._metrics.record_batch,
         )
-        return Served(file.name, file.version, session, batcher, settings), 0.0
+        return Served(file.name, file.version, session, batcher, settings), warmup
+
+
+def _sizes(options: BatchOptions) -> list[int]:
+    """The batch sizes to warm up with: doubled up to the largest."""
+    most = options.max_batch_rows
+    return [2**power for power in range(most.bit_length()) if 2**power < most] + [most]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from service.engine.batcher import BatchOptions
+from service.engine.samples import LoadOptions
 from service.engine.session import DeviceOptions
 from service.errors import InvalidRequestError, StartupError
 from service.options import build, nearest, options, read
@@ -35,6 +36,7 @@ class ModelOptions:
 
     batching: BatchOptions = field(default_factory=BatchOptions)
     device: DeviceOptions = field(default_factory=DeviceOptions)
+    load: LoadOptions = field(default_factory=LoadOptions)
     versions: VersionOptions = field(default_factory=VersionOptions)
 
 
