@@ -12,9 +12,12 @@ from service.admin import Admin, AdminOptions
 from service.engine.batcher import Batcher, BatchOptions
 from service.engine.session import DeviceOptions, Session
 from service.engine.threads import available_cores, plan
+from service.lifecycle import Lifecycle, Stage
+from service.logs import CallLog, LogOptions
 from service.metrics import Metrics
 from service.repository.layout import ModelFile, find_models, latest
 from service.repository.registry import Registry, Served
+from service.request import Outcome
 from service.rpc.servicer import InferenceServicer
 from service.rpc.transport import Transport, TransportOptions
 
@@ -28,6 +31,9 @@ class ServerOptions:
     """Where the server listens, and how it stops."""
 
     host: Annotated[str, "Address for both ports; 0.0.0.0 opens them to the network."] = "127.0.0.1"
+    drain_delay_seconds: Annotated[
+        float, "How long calls are still taken after SIGTERM, while load balancers learn that the server is not ready.", (0, None)
+    ] = 5.0
     grace_seconds: Annotated[float, "How long requests in progress have to end once the server is told to stop.", (0, None)] = 30.0
 
 
@@ -40,6 +46,7 @@ class Options:
     admin: AdminOptions = field(default_factory=AdminOptions)
     batching: BatchOptions = field(default_factory=BatchOptions)
     device: DeviceOptions = field(default_factory=DeviceOptions)
+    logging: LogOptions = field(default_factory=LogOptions)
 
 
 class Server:
@@ -48,17 +55,24 @@ class Server:
     def __init__(self, path: Path, options: Options) -> None:
         self._options = options
         self._plan = plan(available_cores())
+        self._life = Lifecycle()
         self._metrics = Metrics()
+        self._call_log = CallLog()
         self.registry = Registry(latest(find_models(path)), self._load)
         self._metrics.watch(self.registry.statuses)
-        self._servicer = InferenceServicer(self.registry, self._metrics.record_call, self._metrics.statistics)
+        self._servicer = InferenceServicer(self.registry, self._record, self._metrics.statistics)
         self._transport = Transport(options.server.host, options.transport, self._servicer.handlers())
-        self._admin = Admin(options.server.host, options.admin, self._metrics.exposition, lambda: self.ready)
+        self._admin = Admin(options.server.host, options.admin, self._metrics.exposition, lambda: self.ready, lambda: self._life.started)
 
     @property
     def ready(self) -> bool:
         """Whether every model can be asked and the server is not about to stop."""
-        return self.registry.ready and not self._servicer.draining
+        return self._life.ready and self.registry.ready
+
+    @property
+    def stage(self) -> Stage:
+        """Where the server is in its life."""
+        return self._life.stage
 
     @property
     def grpc_port(self) -> int:
@@ -76,17 +90,29 @@ class Server:
         self._admin.start()
         self.registry.load_all()
         self._transport.start()
+        self._life.enter(Stage.SERVING)
         self._transport.set_ready(True, {status.model for status in self.registry.statuses()})
+
+    def withdraw(self) -> None:
+        """Says everywhere that the server is not ready, and serves on: load balancers need a while to look elsewhere."""
+        if self._life.enter(Stage.DRAINING):
+            self._servicer.draining = True
+            self._transport.set_ready(False)
 
     def stop(self) -> None:
         """Not ready; no new calls; those in progress finish, or are refused when the grace is over; then all is freed."""
+        self.withdraw()
         start = monotonic()
-        self._servicer.draining = True
-        self._transport.set_ready(False)
         if not self._transport.stop(self._options.server.grace_seconds):
             log.warning("%d waiting requests were refused after %.1f s of grace", self.registry.abandon(), monotonic() - start)
         self.registry.drain()
         self._admin.stop()
+        self._life.enter(Stage.STOPPED)
+
+    def _record(self, outcome: Outcome) -> None:
+        """Tells of a call that has ended, in numbers and in the log."""
+        self._metrics.record_call(outcome)
+        self._call_log.record(outcome)
 
     def _load(self, file: ModelFile) -> Served:
         session = Session(file.path, self._options.device, self._plan.threads)

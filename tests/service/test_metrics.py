@@ -220,10 +220,11 @@ def test_others_get_plain_text(told: Server, accept: str) -> None:
 PAGES = {
     "/livez": (200, "live\n"),
     "/readyz": (200, "ready\n"),
+    "/startupz": (200, "started\n"),
     "/readyz?verbose": (200, "ready\n"),
-    "/": (404, "there are /livez, /readyz, /metrics\n"),
-    "/metrics/": (404, "there are /livez, /readyz, /metrics\n"),
-    "/../etc/passwd": (404, "there are /livez, /readyz, /metrics\n"),
+    "/": (404, "there are /livez, /readyz, /startupz, /metrics\n"),
+    "/metrics/": (404, "there are /livez, /readyz, /startupz, /metrics\n"),
+    "/../etc/passwd": (404, "there are /livez, /readyz, /startupz, /metrics\n"),
 }
 
 
@@ -236,7 +237,7 @@ def test_pages(told: Server, path: str, answer: tuple[int, str]) -> None:
 
 def test_readyz_follows_the_server() -> None:
     ready = [True]
-    admin = Admin("127.0.0.1", AdminOptions(0), lambda accept: (b"", accept), lambda: ready[0])
+    admin = Admin("127.0.0.1", AdminOptions(0), lambda accept: (b"", accept), lambda: ready[0], lambda: True)
     admin.start()
     try:
         assert http(admin.port, "/readyz")[0] == 200
@@ -249,10 +250,10 @@ def test_readyz_follows_the_server() -> None:
 
 def test_an_admin_port_that_is_taken_is_said(told: Server) -> None:
     with pytest.raises(StartupError, match=f"the admin port 127.0.0.1:{told.admin_port} cannot be had: .*choose another with --admin-port"):
-        Admin("127.0.0.1", AdminOptions(told.admin_port), lambda accept: (b"", accept), lambda: True)
+        Admin("127.0.0.1", AdminOptions(told.admin_port), lambda accept: (b"", accept), lambda: True, lambda: True)
 
 
 def test_an_admin_that_never_started_stops() -> None:
-    admin = Admin("127.0.0.1", AdminOptions(0), lambda accept: (b"", accept), lambda: True)
+    admin = Admin("127.0.0.1", AdminOptions(0), lambda accept: (b"", accept), lambda: True, lambda: True)
     admin.stop()
-    Admin("127.0.0.1", AdminOptions(admin.port), lambda accept: (b"", accept), lambda: True).stop()
+    Admin("127.0.0.1", AdminOptions(admin.port), lambda accept: (b"", accept), lambda: True, lambda: True).stop()
