@@ -14,12 +14,13 @@ from service.engine.session import DeviceOptions, Session
 from service.engine.threads import available_cores, plan
 from service.lifecycle import Lifecycle, Stage
 from service.logs import CallLog, LogOptions
-from service.metrics import Metrics
+from service.metrics import Metrics, MetricsOptions, ServerState
 from service.repository.layout import ModelFile, find_models, latest
 from service.repository.registry import Registry, Served
-from service.request import Outcome
+from service.request import BatchRun, Load, Outcome
 from service.rpc.servicer import InferenceServicer
-from service.rpc.transport import Transport, TransportOptions
+from service.rpc.transport import THREADS, Transport, TransportOptions
+from service.tracing import TraceOptions, exporting
 
 __all__ = ["Options", "Server", "ServerOptions"]
 
@@ -46,6 +47,8 @@ class Options:
     admin: AdminOptions = field(default_factory=AdminOptions)
     batching: BatchOptions = field(default_factory=BatchOptions)
     device: DeviceOptions = field(default_factory=DeviceOptions)
+    metrics: MetricsOptions = field(default_factory=MetricsOptions)
+    tracing: TraceOptions = field(default_factory=TraceOptions)
     logging: LogOptions = field(default_factory=LogOptions)
 
 
@@ -54,14 +57,20 @@ class Server:
 
     def __init__(self, path: Path, options: Options) -> None:
         self._options = options
-        self._plan = plan(available_cores())
+        self._cores = available_cores()
+        self._plan = plan(self._cores)
         self._life = Lifecycle()
-        self._metrics = Metrics()
+        self._metrics = Metrics(options.metrics)
+        self._tracer = exporting(options.tracing)
         self._call_log = CallLog()
         self.registry = Registry(latest(find_models(path)), self._load)
         self._metrics.watch(self.registry.statuses)
-        self._servicer = InferenceServicer(self.registry, self._record, self._metrics.statistics)
+        self._servicer = InferenceServicer(
+            self.registry, self._record, self._metrics.statistics, self._tracer.begin if self._tracer is not None else None
+        )
         self._transport = Transport(options.server.host, options.transport, self._servicer.handlers())
+        self._metrics.watch_calls(self._servicer.in_progress)
+        self._metrics.watch_server(self._state)
         self._admin = Admin(options.server.host, options.admin, self._metrics.exposition, lambda: self.ready, lambda: self._life.started)
 
     @property
@@ -89,6 +98,8 @@ class Server:
         """
         self._admin.start()
         self.registry.load_all()
+        for status in self.registry.statuses():
+            self._metrics.record_load(Load(status.model, status.version, "success", status.load_seconds))
         self._transport.start()
         self._life.enter(Stage.SERVING)
         self._transport.set_ready(True, {status.model for status in self.registry.statuses()})
@@ -107,12 +118,29 @@ class Server:
             log.warning("%d waiting requests were refused after %.1f s of grace", self.registry.abandon(), monotonic() - start)
         self.registry.drain()
         self._admin.stop()
+        if self._tracer is not None:
+            self._tracer.stop()
         self._life.enter(Stage.STOPPED)
 
     def _record(self, outcome: Outcome) -> None:
         """Tells of a call that has ended, in numbers and in the log."""
         self._metrics.record_call(outcome)
         self._call_log.record(outcome)
+        if self._tracer is not None:
+            self._tracer.record_call(outcome)
+
+    def _record_batch(self, run: BatchRun) -> None:
+        self._metrics.record_batch(run)
+        if self._tracer is not None:
+            self._tracer.record_batch(run)
+
+    def _state(self) -> ServerState:
+        """What the metrics cannot know by themselves."""
+        certificates, stages = self._transport.certificates, tuple(stage.value for stage in Stage)
+        if certificates is None:
+            return ServerState(self._life.stage.value, stages, self._cores, THREADS)
+        reloads = {"success": float(certificates.reloads), "failure": float(certificates.failed_reloads)}
+        return ServerState(self._life.stage.value, stages, self._cores, THREADS, certificates.expiry, reloads)
 
     def _load(self, file: ModelFile) -> Served:
         session = Session(file.path, self._options.device, self._plan.threads)
@@ -123,6 +151,6 @@ class Server:
             self._options.batching,
             session.signature.batched,
             self._plan.runners,
-            self._metrics.record_batch,
+            self._record_batch,
         )
         return Served(file.name, file.version, session, batcher)

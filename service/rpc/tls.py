@@ -63,7 +63,9 @@ class Certificates:
     def credentials(self) -> grpc.ServerCredentials:
         """For a port: callers must show a certificate where there is an authority for them."""
         return grpc.dynamic_ssl_server_credentials(
-            self._loaded.configuration, self._changed, require_client_authentication=self._files.client_ca is not None
+            self._loaded.configuration,
+            self._changed,  # type: ignore[arg-type]  # None is allowed, which the stubs do not know
+            require_client_authentication=self._files.client_ca is not None,
         )
 
     def _changed(self) -> grpc.ServerCertificateConfiguration | None:

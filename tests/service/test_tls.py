@@ -102,7 +102,7 @@ def ask(server: Server, trusted: Path, own: Pair | None = None) -> float:
     key, cert = (own.key.read_bytes(), own.cert.read_bytes()) if own else (None, None)
     credentials = grpc.ssl_channel_credentials(trusted.read_bytes(), key, cert)
     with grpc.secure_channel(f"127.0.0.1:{server.grpc_port}", credentials, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
-        infer = channel.unary_unary(f"/{SERVICE}/ModelInfer")
+        infer: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{SERVICE}/ModelInfer")
         answer = infer(add2_request().SerializeToString(), timeout=PATIENCE)
     return float(arrays(pb.ModelInferResponse.FromString(answer))["sum"][0, 0])
 
@@ -142,7 +142,8 @@ def test_a_caller_who_does_not_trust_it_is_not(serve: Callable[..., Server], str
 def test_in_the_clear_nobody_is(serve: Callable[..., Server], pair: Pair) -> None:
     server = serve(tls_cert=pair.cert, tls_key=pair.key)
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
-        assert refused(lambda: channel.unary_unary(f"/{SERVICE}/ServerLive")(b"", timeout=PATIENCE))
+        live: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{SERVICE}/ServerLive")
+        assert refused(lambda: live(b"", timeout=PATIENCE))
 
 
 def test_mutual_tls_takes_whom_its_authority_vouches_for(
