@@ -124,7 +124,7 @@ class Tracer:
 
 def _attributes(outcome: Outcome) -> dict[str, str | int | float]:
     """By the conventions for RPC (method, status), and what is this server's own; what is not known is left out."""
-    found = {
+    found: dict[str, str | int | float] = {
         "rpc.service": SERVICE,
         "rpc.method": outcome.method,
         "rpc.response.status_code": outcome.code,
