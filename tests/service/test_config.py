@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+import service
 from service import options
 from service.cli import main, with_options
 from service.config import read_file
@@ -94,6 +95,21 @@ def toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"'{value}'" if isinstance(value, str) else str(list(value) if isinstance(value, tuple) else value)
+
+
+MANUAL = (Path(str(service.__file__)).parent / "README.md").read_text()
+
+
+def test_the_file_in_the_manual_is_one(tmp_path: Path) -> None:
+    text = MANUAL.split("```toml\n", 1)[1].split("```", 1)[0]
+    values = read_file(Options, written(tmp_path, text))
+    assert values["drain_delay_seconds"] == 10.0
+    assert len(values) == 6
+
+
+def test_the_manual_names_every_table() -> None:
+    (told,) = [line for line in MANUAL.replace("\n", " ").split(". ") if "The tables are " in line]
+    assert told.split("The tables are ")[1].replace(" and ", ", ").split(", ") == [field.name for field in fields(Options)]
 
 
 # Kinds of options.

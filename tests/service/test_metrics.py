@@ -14,6 +14,7 @@ from prometheus_client import Metric as Family
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
+import service
 from service import __version__, options
 from service.admin import Admin, AdminOptions
 from service.engine.batcher import BatchOptions
@@ -91,6 +92,13 @@ def test_no_two_rows_have_one_name() -> None:
 
 def test_the_process_tells_of_itself(told: Server) -> None:
     assert families(told.admin_port)["process_resident_memory_bytes"].samples[0].value > 2**20
+
+
+def test_the_manual_has_every_metric_as_the_table_has_it() -> None:
+    manual = (Path(str(service.__file__)).parent / "README.md").read_text()
+    told = re.findall(r"^\| `(hornbeam_\w+)` \| (\w+) \| ([\w, ]*) \| (.*) \|$", manual, re.MULTILINE)
+    suffix = {"counter": "_total"}
+    assert told == [(metric.name + suffix.get(metric.kind, ""), metric.kind, ", ".join(metric.labels), metric.help) for metric in METRICS]
 
 
 # Counts.

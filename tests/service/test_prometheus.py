@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -70,7 +71,7 @@ class Prometheus:
     def ask(self, path: str) -> list[dict[str, object]]:
         """The results of its API."""
         _, _, text = http(self.port, f"/api/v1/{path}")
-        data = json.loads(text).get("data") or []
+        data: Any = json.loads(text).get("data") or []
         return list(data["result"]) if "result" in data else list(data)
 
 
