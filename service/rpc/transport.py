@@ -32,7 +32,7 @@ class TransportOptions:
     grpc_port: Annotated[int, "Port for gRPC; 0 for any that is free.", (0, 65535)] = 8001
     max_message_bytes: Annotated[int, "Largest message that is taken or sent.", (1, 2**31 - 1)] = 64 * 2**20
     max_metadata_bytes: Annotated[int, "Most that the metadata of a call may be.", (1024, 2**20)] = 16 * 2**10
-    max_concurrent_streams: Annotated[int, "Most calls in progress on one connection.", (1, 2**31 - 1)] = 256
+    max_concurrent_streams: Annotated[int, "Most calls in progress on one connection; a client keeps back the next.", (1, 2**31 - 1)] = 1024
     keepalive_seconds: Annotated[
         float, "A silent connection is asked after so long whether it is still there; 0 for never.", (0, 10**6)
     ] = 300.0
