@@ -9,21 +9,23 @@ from time import monotonic
 from typing import Annotated
 
 from service.admin import Admin, AdminOptions
-from service.engine.batcher import Batcher, BatchOptions
-from service.engine.samples import LoadOptions, replay
-from service.engine.session import DeviceOptions, Session
-from service.engine.threads import ThreadPlan, available_cores, plan
+from service.engine.batcher import BatchOptions
+from service.engine.samples import LoadOptions
+from service.engine.session import DeviceOptions
+from service.engine.threads import available_cores, plan
 from service.errors import StartupError
-from service.metrics import Metrics
+from service.lifecycle import Lifecycle, Stage
+from service.loader import ModelLoader
+from service.logs import CallLog, LogOptions
+from service.metrics import Metrics, MetricsOptions, ServerState
 from service.repository.control import Control, RepositoryOptions
-from service.repository.layout import ModelFile, ModelFolder
-from service.repository.model_config import Defaults, ModelOptions, ModelSettings, TritonReader, configure
-from service.repository.registry import Registry, Served
-from service.repository.triton import compare
+from service.repository.model_config import Defaults, ModelOptions
+from service.repository.registry import Registry
 from service.repository.versions import VersionOptions
-from service.rpc import triton_config
+from service.request import BatchRun, Outcome
 from service.rpc.servicer import InferenceServicer
-from service.rpc.transport import Transport, TransportOptions
+from service.rpc.transport import THREADS, Transport, TransportOptions
+from service.tracing import TraceOptions, exporting
 
 __all__ = ["Options", "Server", "ServerOptions"]
 
@@ -35,6 +37,9 @@ class ServerOptions:
     """Where the server listens, and how it stops."""
 
     host: Annotated[str, "Address for both ports; 0.0.0.0 opens them to the network."] = "127.0.0.1"
+    drain_delay_seconds: Annotated[
+        float, "How long calls are still taken after SIGTERM, while load balancers learn that the server is not ready.", (0, None)
+    ] = 5.0
     grace_seconds: Annotated[float, "How long requests in progress have to end once the server is told to stop.", (0, None)] = 30.0
 
 
@@ -50,6 +55,9 @@ class Options:
     batching: BatchOptions = field(default_factory=BatchOptions)
     device: DeviceOptions = field(default_factory=DeviceOptions)
     load: LoadOptions = field(default_factory=LoadOptions)
+    metrics: MetricsOptions = field(default_factory=MetricsOptions)
+    tracing: TraceOptions = field(default_factory=TraceOptions)
+    logging: LogOptions = field(default_factory=LogOptions)
 
 
 class Server:
@@ -57,22 +65,33 @@ class Server:
 
     def __init__(self, path: Path, options: Options) -> None:
         self._options = options
-        self._plan = plan(available_cores())
-        self._metrics = Metrics()
+        self._cores = available_cores()
+        self._life = Lifecycle()
+        self._metrics = Metrics(options.metrics)
+        self._tracer = exporting(options.tracing)
+        self._call_log = CallLog()
         self.registry = Registry(self._models_changed)
-        loader = ModelLoader(
-            Defaults(ModelOptions(options.batching, options.device, options.load, options.versions)), self._plan, self._metrics
-        )
+        defaults = Defaults(ModelOptions(options.batching, options.device, options.load, options.versions))
+        loader = ModelLoader(defaults, plan(self._cores), self._record_batch)
         self.control = Control(path, self.registry, options.repository, loader, self._metrics.record_load)
         self._metrics.watch(self.registry.statuses)
-        self._servicer = InferenceServicer(self.registry, self._metrics.record_call, self._metrics.statistics)
+        self._servicer = InferenceServicer(
+            self.registry, self._record, self._metrics.statistics, self._tracer.begin if self._tracer is not None else None
+        )
         self._transport = Transport(options.server.host, options.transport, self._servicer.handlers())
-        self._admin = Admin(options.server.host, options.admin, self._metrics.exposition, lambda: self.ready)
+        self._metrics.watch_calls(self._servicer.in_progress)
+        self._metrics.watch_server(self._state)
+        self._admin = Admin(options.server.host, options.admin, self._metrics.exposition, lambda: self.ready, lambda: self._life.started)
 
     @property
     def ready(self) -> bool:
         """Whether every model can be asked and the server is not about to stop."""
-        return self.registry.ready and not self._servicer.draining
+        return self._life.ready and self.registry.ready
+
+    @property
+    def stage(self) -> Stage:
+        """Where the server is in its life."""
+        return self._life.stage
 
     @property
     def grpc_port(self) -> int:
@@ -94,57 +113,51 @@ class Server:
         except StartupError:
             self.stop()
             raise
+        self._life.enter(Stage.SERVING)
         self._models_changed()
+
+    def withdraw(self) -> None:
+        """Says everywhere that the server is not ready, and serves on: load balancers need a while to look elsewhere."""
+        if self._life.enter(Stage.DRAINING):
+            self._servicer.draining = True
+            self._transport.set_ready(False)
 
     def stop(self) -> None:
         """Not ready; no new calls; those in progress finish, or are refused when the grace is over; then all is freed."""
+        self.withdraw()
         start = monotonic()
-        self._servicer.draining = True
         self.control.stop()
-        self._transport.set_ready(False)
         if not self._transport.stop(self._options.server.grace_seconds):
             log.warning("%d waiting requests were refused after %.1f s of grace", self.registry.abandon(), monotonic() - start)
         self.registry.drain()
         self._admin.stop()
+        if self._tracer is not None:
+            self._tracer.stop()
+        self._life.enter(Stage.STOPPED)
+
+    def _record(self, outcome: Outcome) -> None:
+        """Tells of a call that has ended, in numbers and in the log."""
+        self._metrics.record_call(outcome)
+        self._call_log.record(outcome)
+        if self._tracer is not None:
+            self._tracer.record_call(outcome)
+
+    def _record_batch(self, run: BatchRun) -> None:
+        self._metrics.record_batch(run)
+        if self._tracer is not None:
+            self._tracer.record_batch(run)
+
+    def _state(self) -> ServerState:
+        """What the metrics cannot know by themselves."""
+        certificates, stages = self._transport.certificates, tuple(stage.value for stage in Stage)
+        if certificates is None:
+            return ServerState(self._life.stage.value, stages, self._cores, THREADS)
+        reloads = {"success": float(certificates.reloads), "failure": float(certificates.failed_reloads)}
+        return ServerState(self._life.stage.value, stages, self._cores, THREADS, certificates.expiry, reloads)
 
     def _models_changed(self) -> None:
         """Tells health checks which models can be asked."""
+        if self._life.stage in (Stage.DRAINING, Stage.STOPPED):
+            return  # they have been told that none can
         ready = {name: bool(self.registry.versions(name)) for name in {status.model for status in self.registry.statuses()}}
         self._transport.set_ready(self.ready, ready)
-
-
-class ModelLoader:
-    """Makes models ready to serve: the settings of each, its session, and the batcher that runs it."""
-
-    def __init__(self, defaults: Defaults, threads: ThreadPlan, metrics: Metrics) -> None:
-        self._defaults = defaults
-        self._plan = threads
-        self._metrics = metrics
-
-    def configure(self, folder: ModelFolder, override: str | None) -> ModelSettings:
-        reader = TritonReader(triton_config.from_text, triton_config.from_json)
-        return configure(folder, self._defaults, reader, override)
-
-    def load(self, file: ModelFile, settings: ModelSettings) -> tuple[Served, float]:
-        given = settings.options
-        session = Session(file.path, given.device, self._plan.threads)
-        compare(settings.described, session.signature)
-        if given.load.replay_samples:
-            replay(session)
-        warmup = session.warm(_sizes(given.batching)) if given.load.warm_up else 0.0
-        batcher = Batcher(
-            file.name,
-            str(file.version),
-            session.run,
-            given.batching,
-            session.signature.batched,
-            self._plan.runners,
-            self._metrics.record_batch,
-        )
-        return Served(file.name, file.version, session, batcher, settings), warmup
-
-
-def _sizes(options: BatchOptions) -> list[int]:
-    """The batch sizes to warm up with: doubled up to the largest."""
-    most = options.max_batch_rows
-    return [2**power for power in range(most.bit_length()) if 2**power < most] + [most]

@@ -12,12 +12,13 @@ import grpc
 
 from service import __version__
 from service.engine.batcher import Job
-from service.errors import DrainingError, InvalidRequestError, NotSupportedError, RequestCancelledError, ServiceError
+from service.errors import DrainingError, InvalidRequestError, NotSupportedError, RequestCancelledError, ServiceError, quoted
 from service.repository.registry import Registry, Served
 from service.request import Outcome, Request, Response, Statistics, Tensor, Timeline
-from service.rpc import codec, description
+from service.rpc import codec, description, metadata
 from service.rpc._pb import inference_pb2 as pb
 from service.rpc.status import code_of, trailers
+from service.trace_context import TraceContext
 
 __all__ = ["SERVICE", "Call", "InferenceServicer"]
 
@@ -40,24 +41,36 @@ class Call(Protocol):
 class Trace:
     """What a call turns out to be about, for the one line that is told of it."""
 
-    __slots__ = ("model", "timeline", "version")
+    __slots__ = ("context", "model", "request_id", "timeline", "version")
 
     def __init__(self) -> None:
         self.model = ""
         self.version = ""
+        self.request_id = ""
+        self.context: TraceContext | None = None
         self.timeline = Timeline(monotonic())
 
 
 Method = Callable[["InferenceServicer", bytes, Call, Trace], bytes]
+Begin = Callable[[str, TraceContext | None], tuple[object, TraceContext]]  # a span, and where it is, from a method and its caller's
 
 
 class InferenceServicer:
     """The Open Inference Protocol over a registry of models.
 
-    `observe` is told of each call when it has ended; `statistics` tells what a model version has done so far.
+    `observe` is told of each call when it has ended; `statistics` tells what a model version has done so far; `begin` begins a call's
+    span, where calls are traced.
     """
 
-    def __init__(self, registry: Registry, observe: Callable[[Outcome], None], statistics: Callable[[str, str], Statistics]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        observe: Callable[[Outcome], None],
+        statistics: Callable[[str, str], Statistics],
+        begin: Begin | None = None,
+    ) -> None:
+        self._begin = begin
+        self._calls: set[Trace] = set()
         self._registry = registry
         self._observe = observe
         self._statistics = statistics
@@ -66,6 +79,10 @@ class InferenceServicer:
     def handlers(self) -> Mapping[str, grpc.RpcMethodHandler[bytes, bytes]]:
         """A handler of raw messages for every RPC of the protocol, by its name."""
         return {name: grpc.unary_unary_rpc_method_handler(self._handler(name, METHODS[name])) for name in METHODS}
+
+    def in_progress(self) -> list[tuple[str, str]]:
+        """Model and version of each call that has not ended, empty where they are not known yet."""
+        return [(trace.model, trace.version) for trace in list(self._calls)]
 
     def server_live(self, data: bytes, call: Call, trace: Trace) -> bytes:
         return pb.ServerLiveResponse(live=True).SerializeToString()
@@ -108,6 +125,7 @@ class InferenceServicer:
 
     def model_infer(self, data: bytes, call: Call, trace: Trace) -> bytes:
         message = codec.parse(pb.ModelInferRequest, data)
+        trace.request_id = quoted(message.id)
         served = self._served(message.model_name, message.model_version, trace)
         request = codec.decode_request(message, trace.timeline.received)
         served, job = self._submit(served, request, message.model_version, call, trace)
@@ -128,9 +146,9 @@ class InferenceServicer:
 
     def _submit(self, served: Served, request: Request, version: str, call: Call, trace: Trace) -> tuple[Served, Job]:
         """Queues a request, and says with whom: a version that was taken out of service since it was found is looked for again."""
-        deadline = _deadline(request, call)
+        trace.timeline.deadline = _deadline(request, call)
         while True:
-            job = served.job(request, deadline, trace.timeline)
+            job = served.job(request, trace.timeline.deadline, trace.timeline)
             try:
                 served.batcher.submit(job)
             except DrainingError:
@@ -145,23 +163,35 @@ class InferenceServicer:
         """The boundary: what a method raises becomes a status, and every call is observed."""
 
         def handle(data: bytes, context: grpc.ServicerContext) -> bytes:
-            trace, code, reason, answer = Trace(), grpc.StatusCode.OK, None, b""
+            trace, code, reason, answer, text = Trace(), grpc.StatusCode.OK, None, b"", ""
+            self._calls.add(trace)
+            trace.context, debug = metadata.read(context.invocation_metadata())
+            if self._begin is not None:
+                trace.timeline.span, trace.context = self._begin(name, trace.context)
             try:
                 answer = method(self, data, context, trace)
             except ServiceError as error:
-                code, reason = code_of(error), error.reason
-                context.set_details(str(error))
+                code, reason, text = code_of(error), error.reason, str(error)
+                context.set_details(text)
                 context.set_trailing_metadata(trailers(error, trace.model, trace.version))
             except Exception:  # a bug: the caller learns that, and the log what
                 log.exception("%s failed", name)
                 code, reason = grpc.StatusCode.INTERNAL, "bug"
                 context.set_details("internal error; the server's log has the details")
             context.set_code(code)
+            if debug and reason is None:
+                context.set_trailing_metadata(metadata.timing(trace.timeline))
             trace.timeline.ended = monotonic()
-            self._observe(Outcome(name, code.name, trace.model, trace.version, reason, trace.timeline))
+            self._calls.discard(trace)
+            self._observe(_outcome(name, code, reason, text, trace))
             return answer
 
         return handle
+
+
+def _outcome(method: str, code: grpc.StatusCode, reason: str | None, text: str, trace: Trace) -> Outcome:
+    trace_id, sampled = (trace.context.trace_id, trace.context.sampled) if trace.context else ("", False)
+    return Outcome(method, code.name, trace.model, trace.version, reason, trace.timeline, trace_id, sampled, trace.request_id, text)
 
 
 def _answer(served: Served, request: Request, job: Job, call: Call) -> Response:

@@ -464,7 +464,7 @@ def test_control_characters_of_a_caller_reach_neither_texts_nor_logs(
         text = refusal(lambda: stub.infer(message)).text
     assert "evil?2026-01-01 ERROR forged?[31m?" in text
     assert all(char.isprintable() for char in text)
-    assert "forged" not in caplog.text
+    assert all(record.getMessage().isprintable() for record in caplog.records)
 
 
 LONG = "x" * 100_000
