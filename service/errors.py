@@ -3,6 +3,8 @@
     ServiceError                  a caller asked for something and does not get it
     ├── InvalidRequestError           INVALID    the request is wrong, and will be wrong again
     ├── ModelNotFoundError            NOT_FOUND
+    ├── RegionNotFoundError           NOT_FOUND  no shared memory is registered under that name
+    ├── AlreadyExistsError            EXISTS
     ├── NotSupportedError             UNSUPPORTED
     ├── ModelNotReadyError            UNAVAILABLE
     ├── DrainingError                 UNAVAILABLE
@@ -22,6 +24,7 @@ from enum import Enum, auto
 from typing import ClassVar, Self
 
 __all__ = [
+    "AlreadyExistsError",
     "ControlNotAllowedError",
     "DrainingError",
     "ExecutionFailedError",
@@ -32,6 +35,7 @@ __all__ = [
     "ModelNotReadyError",
     "NotSupportedError",
     "QueueFullError",
+    "RegionNotFoundError",
     "RequestCancelledError",
     "RequestExpiredError",
     "ServiceError",
@@ -47,6 +51,7 @@ class Kind(Enum):
 
     INVALID = auto()
     NOT_FOUND = auto()
+    EXISTS = auto()
     UNSUPPORTED = auto()
     PRECONDITION = auto()
     UNAVAILABLE = auto()
@@ -85,6 +90,20 @@ class ModelNotFoundError(ServiceError):
 
     kind = Kind.NOT_FOUND
     reason = "not_found"
+
+
+class RegionNotFoundError(ServiceError):
+    """No shared memory is registered under that name."""
+
+    kind = Kind.NOT_FOUND
+    reason = "region_not_found"
+
+
+class AlreadyExistsError(ServiceError):
+    """What a caller wanted to make is there already."""
+
+    kind = Kind.EXISTS
+    reason = "exists"
 
 
 class NotSupportedError(ServiceError):

@@ -16,6 +16,7 @@ from service.metrics import Metrics
 from service.repository.layout import ModelFile, find_models, latest
 from service.repository.registry import Registry, Served
 from service.rpc.servicer import InferenceServicer
+from service.rpc.shared_memory import SharedMemoryOptions
 from service.rpc.transport import Transport, TransportOptions
 
 __all__ = ["Options", "Server", "ServerOptions"]
@@ -40,6 +41,7 @@ class Options:
     admin: AdminOptions = field(default_factory=AdminOptions)
     batching: BatchOptions = field(default_factory=BatchOptions)
     device: DeviceOptions = field(default_factory=DeviceOptions)
+    shared_memory: SharedMemoryOptions = field(default_factory=SharedMemoryOptions)
 
 
 class Server:
@@ -51,8 +53,10 @@ class Server:
         self._metrics = Metrics()
         self.registry = Registry(latest(find_models(path)), self._load)
         self._metrics.watch(self.registry.statuses)
-        self._servicer = InferenceServicer(self.registry, self._metrics.record_call, self._metrics.statistics)
-        self._transport = Transport(options.server.host, options.transport, self._servicer.handlers())
+        self._servicer = InferenceServicer(
+            self.registry, self._metrics.record_call, self._metrics.statistics, shared_memory=options.shared_memory
+        )
+        self._transport = Transport(options.server.host, options.transport, self._servicer.handlers(), self._servicer.end_streams)
         self._admin = Admin(options.server.host, options.admin, self._metrics.exposition, lambda: self.ready)
 
     @property

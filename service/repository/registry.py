@@ -110,10 +110,12 @@ class Registry:
         """Whether there is a model of that name, in whatever state."""
         return name in self._models
 
-    def get(self, name: str, version: int | None) -> Served:
+    def get(self, name: str, version: int | str | None) -> Served:
         """The version, or the highest that is ready for None. Raises ModelNotFoundError or ModelNotReadyError."""
         if name not in self._models:
             raise ModelNotFoundError(f"Request for unknown model: '{quoted(name)}' is not found")
+        if isinstance(version, str):
+            raise ModelNotFoundError(f"Request for unknown model: '{name}' has no version labelled '{quoted(version)}'")
         if version is not None and version not in self._models[name]:
             raise ModelNotFoundError(f"Request for unknown model: '{name}' version {version} is not found")
         wanted = self._versions(name) if version is None else [version]

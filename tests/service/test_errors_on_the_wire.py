@@ -121,9 +121,8 @@ CASES = (
     # Which model.
     Case("unknown model", empty("nope"), NOT_FOUND, "Request for unknown model: 'nope' is not found"),
     Case("unknown version", empty("add2", "99"), NOT_FOUND, "Request for unknown model: 'add2' version 99 is not found"),
-    Case(
-        "version is a word", empty("add2", "abc"), INVALID, "from specified version string 'abc', version should be an integral value > 0"
-    ),
+    Case("version is a label of none", empty("add2", "abc"), NOT_FOUND, "Request for unknown model: 'add2' has no version labelled 'abc'"),
+    Case("version is words", empty("add2", "a b"), INVALID, "from specified version string 'a b', version should be an integral value > 0"),
     Case("version is a number as Python has it", empty("add2", "1_0"), INVALID, "'1_0', version should be an integral value > 0"),
     Case("version is a number in spaces", empty("add2", " 1"), INVALID, "' 1', version should be an integral value > 0"),
     Case("version is a fraction", empty("add2", "1.5"), INVALID, "'1.5', version should be an integral value > 0"),
@@ -319,11 +318,13 @@ CASES = (
     Case("the start of a sequence", parameter("sequence_start", bool_param=True), Code.UNIMPLEMENTED, "'sequence_start' belongs to"),
     Case("the end of a sequence", parameter("sequence_end", bool_param=True), Code.UNIMPLEMENTED, "'sequence_end' belongs to"),
     Case(
-        "classification",
-        on_output("classification", int64_param=2),
-        Code.UNIMPLEMENTED,
-        "the classification extension is not part of this server",
+        "classes by name",
+        on_output("classification", string_param="2"),
+        INVALID,
+        "invalid value type for 'classification' parameter, expected int64_param",
     ),
+    Case("no classes", on_output("classification", int64_param=0), INVALID, "'classification' parameter, expected > 0, got 0"),
+    Case("fewer classes than none", on_output("classification", int64_param=-1), INVALID, "expected > 0, got -1"),
     Case("input in unknown shared memory", on_input(SIZED), NOT_FOUND, "Unable to find shared memory region: 'r'"),
     Case(
         "output in unknown shared memory",

@@ -289,7 +289,7 @@ def test_an_option_has_help_a_flag_and_an_environment_name(option: options.Optio
     least, most = option.bounds
     assert least is None or least <= option.default
     assert most is None or option.default <= most
-    assert option.type is str or least is not None
+    assert option.type in (str, bool) or least is not None
     assert isinstance(option.default, option.type)
 
 
