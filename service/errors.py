@@ -11,6 +11,7 @@
     ├── ControlNotAllowedError        PRECONDITION   the repository is not under the caller's control
     ├── LoadFailedError               INTERNAL   a model that was to be loaded could not be
     ├── QueueFullError                EXHAUSTED
+    ├── OutOfMemoryError              EXHAUSTED
     ├── RequestExpiredError           EXPIRED    its deadline passed before it was computed
     ├── RequestCancelledError         CANCELLED
     └── ExecutionFailedError          INTERNAL   the model itself failed
@@ -34,6 +35,7 @@ __all__ = [
     "ModelNotFoundError",
     "ModelNotReadyError",
     "NotSupportedError",
+    "OutOfMemoryError",
     "QueueFullError",
     "RegionNotFoundError",
     "RequestCancelledError",
@@ -149,6 +151,14 @@ class QueueFullError(ServiceError):
     kind = Kind.EXHAUSTED
     reason = "queue_full"
     retry_after = 0.1
+
+
+class OutOfMemoryError(ServiceError):
+    """There is no memory for the request, or there was none for the batch that it was in."""
+
+    kind = Kind.EXHAUSTED
+    reason = "memory"
+    retry_after = 1.0
 
 
 class RequestExpiredError(ServiceError):

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import grpc
 
-from service.errors import ServiceError
+from service.errors import OutOfMemoryError, ServiceError
 from service.request import Outcome, Timeline
 from service.rpc.status import code_of, trailers
 
@@ -58,6 +58,9 @@ class Failure:
 
 def failure_of(error: Exception, method: str, trace: Trace) -> Failure:
     """What an error is to the caller; the log alone has what a bug is."""
+    if isinstance(error, MemoryError):
+        log.error("%s of model '%s': no memory: %s", method, trace.model, error)
+        error = OutOfMemoryError("the server has not enough memory for the request")
     if isinstance(error, ServiceError):
         return Failure(code_of(error), str(error), error.reason, trailers(error, trace.model, trace.version))
     log.error("%s failed", method, exc_info=error)

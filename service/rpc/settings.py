@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
@@ -87,25 +86,21 @@ def _setting(value: bool | int | str) -> pb.LogSettingsResponse.SettingValue:
     return pb.LogSettingsResponse.SettingValue(string_param=value)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sampling:
-    """Which requests are traced: each `rate`th while `level` is on, `count` of them in all, or without end for -1."""
-
-    level: bool = False
-    rate: int = 1000
-    count: int = -1
-
-
-TRACE_DEFAULTS = _Sampling()
+LEVEL, RATE, COUNT, FREQUENCY = "trace_level", "trace_rate", "trace_count", "log_frequency"
+# Whether requests are traced, each how manieth, and how many more of them: -1 for no end.
+DEFAULTS: Mapping[str, int] = {LEVEL: False, RATE: 1000, COUNT: -1}
+ALL = ""  # in the place of a model's name: what holds for models without a setting of their own
+# Of those that are numbers; each trace goes to the log at once, so that there is one frequency.
+BOUNDS = {RATE: (1, 2**32 - 1), COUNT: (-1, 2**31 - 1), FREQUENCY: (0, 0)}
 traces = logging.getLogger("hornbeam.trace")
 
 
 class TraceSettings:
-    """Which requests are traced, of each model or of those that have no setting of their own; a trace is a line in the log."""
+    """Which requests are traced, of all models or of one; a trace is a line in the log."""
 
     def __init__(self) -> None:
         self._changing = Lock()
-        self._samplings: dict[str, _Sampling] = {"": TRACE_DEFAULTS}
+        self._own: dict[str, dict[str, int]] = {ALL: {}}
         self._seen: dict[str, int] = {}
 
     def update(self, model: str, settings: Mapping[str, Any]) -> pb.TraceSettingResponse:
@@ -113,38 +108,40 @@ class TraceSettings:
 
         A setting without a value goes back to what holds for all models, or to its default. Raises InvalidRequestError.
         """
+        wanted = {name: _sampled(name, list(setting.value)) for name, setting in settings.items()}
         with self._changing:
-            sampling = self._samplings.get(model, self._samplings[""])
-            above = self._samplings[""] if model else TRACE_DEFAULTS
-            for name, setting in settings.items():
-                sampling = _sampled(sampling, above, name, list(setting.value))
-            if settings:
-                self._samplings[model] = sampling
-                self._seen[model] = 0
+            if wanted:
+                own = {**self._own.get(model, {}), **wanted}
+                self._own[model] = {name: value for name, value in own.items() if value is not None and name != FREQUENCY}
+                self._seen.pop(model, None)
+            effective = self._effective(model)
         response = pb.TraceSettingResponse()
-        for name, value in _told(sampling).items():
-            response.settings[name].value.append(value)
+        for name, text in _told(effective).items():
+            response.settings[name].value.append(text)
         return response
 
     def record(self, outcome: Outcome) -> None:
         """Writes the line of a request that has ended, where it is to be traced."""
-        if len(self._samplings) == 1 and not self._samplings[""].level:
+        if not any(own.get(LEVEL) for own in list(self._own.values())):
             return
         if outcome.model and outcome.timeline.queued is not None and self._takes(outcome.model):
             traces.info("%s", _line(outcome))
 
+    def _effective(self, model: str) -> dict[str, int]:
+        return {**DEFAULTS, **self._own[ALL], **self._own.get(model, {})}
+
     def _takes(self, model: str) -> bool:
         """Whether the next request of a model is one to trace; counts it."""
         with self._changing:
-            name = model if model in self._samplings else ""
-            sampling = self._samplings[name]
-            if not sampling.level or sampling.count == 0:
+            effective = self._effective(model)
+            if not effective[LEVEL] or effective[COUNT] == 0:
                 return False
-            self._seen[name] = (self._seen.get(name, 0) + 1) % sampling.rate
-            if self._seen[name]:
+            self._seen[model] = (self._seen.get(model, 0) + 1) % effective[RATE]
+            if self._seen[model]:
                 return False
-            if sampling.count > 0:
-                self._samplings[name] = replace(sampling, count=sampling.count - 1)
+            holder = self._own[model if COUNT in self._own.get(model, {}) else ALL]
+            if effective[COUNT] > 0:
+                holder[COUNT] = effective[COUNT] - 1
             return True
 
 
@@ -156,23 +153,17 @@ def _line(outcome: Outcome) -> str:
     return f"trace {outcome.method} model={outcome.model} version={outcome.version} code={outcome.code} {phases}"
 
 
-def _sampled(sampling: _Sampling, above: _Sampling, name: str, values: Sequence[str]) -> _Sampling:
-    """The sampling with one setting changed. Raises InvalidRequestError."""
+def _sampled(name: str, values: Sequence[str]) -> int | None:
+    """What a setting is set to, None for no more. Raises InvalidRequestError."""
     field = f"settings['{quoted(name)}']"
     if name == "trace_file":
         raise InvalidRequestError("trace file location can not be updated through network protocol", field)
-    if name == "trace_level":
-        return replace(sampling, level=_trace_level(values, field) if values else above.level)
-    if name == "trace_rate":
-        return replace(sampling, rate=_number(name, values, 1, 2**32 - 1, field) if values else above.rate)
-    if name == "trace_count":
-        return replace(sampling, count=_number(name, values, -1, 2**31 - 1, field) if values else above.count)
-    if name == "log_frequency":
-        _number(name, values or ["0"], 0, 0, field)  # each trace goes to the log at once
-        return sampling
-    raise InvalidRequestError(
-        f"there is no trace setting '{quoted(name)}'; there are trace_level, trace_rate, trace_count, log_frequency", field
-    )
+    if name not in BOUNDS and name != LEVEL:
+        known = ", ".join((LEVEL, *BOUNDS))
+        raise InvalidRequestError(f"there is no trace setting '{quoted(name)}'; there are {known}", field)
+    if not values:
+        return None
+    return _trace_level(values, field) if name == LEVEL else _number(name, values, *BOUNDS[name], field)
 
 
 def _trace_level(values: Sequence[str], field: str) -> bool:
@@ -195,12 +186,12 @@ def _number(name: str, values: Sequence[str], least: int, most: int, field: str)
     return int(text)
 
 
-def _told(sampling: _Sampling) -> Mapping[str, str]:
+def _told(effective: Mapping[str, int]) -> Mapping[str, str]:
     return {
-        "trace_level": "TIMESTAMPS" if sampling.level else "OFF",
-        "trace_rate": str(sampling.rate),
-        "trace_count": str(sampling.count),
-        "log_frequency": "0",
+        LEVEL: "TIMESTAMPS" if effective[LEVEL] else "OFF",
+        RATE: str(effective[RATE]),
+        COUNT: str(effective[COUNT]),
+        FREQUENCY: "0",
         "trace_file": "",
         "trace_mode": "log",
     }

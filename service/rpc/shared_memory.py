@@ -23,7 +23,7 @@ __all__ = ["Region", "Regions", "SharedMemoryOptions", "Window"]
 
 OBJECTS = Path("/dev/shm")  # where Linux keeps the objects of shm_open
 RESERVED = "triton_python_backend_shm_region_"  # Triton's own objects: clients know that these names are refused
-MAX_REGIONS = 1024  # each holds a file open
+MAX_REGIONS = 256  # each holds a file open
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from grpc_status import rpc_status
 from service.engine.batcher import BatchOptions
 from service.request import Array, Outcome
 from service.rpc._pb import inference_pb2 as pb
-from service.rpc.servicer import SERVICE
 from service.rpc.streaming import MAX_IN_FLIGHT
 from service.server import Server
 from tests.service.conftest import FREE_PORTS, PATIENCE, Feeds, Gated, Refused, Stub, add2_request, arrays, refusal, scrape, until
@@ -30,10 +29,9 @@ STRICT = (("triton_grpc_error", "true"),)
 class Stream:
     """One ModelStreamInfer call: what is put is sent, what comes is read one by one; None ends the requests."""
 
-    def __init__(self, stub: Stub, metadata: Sequence[tuple[str, str]] = (), timeout: float = PATIENCE) -> None:
+    def __init__(self, stub: Stub, metadata: tuple[tuple[str, str | bytes], ...] = (), timeout: float = PATIENCE) -> None:
         self._requests: SimpleQueue[bytes | None] = SimpleQueue()
-        method = stub.channel.stream_stream(f"/{SERVICE}/ModelStreamInfer")
-        self.call: Any = method(iter(self._requests.get, None), metadata=metadata, timeout=timeout)
+        self.call: Any = stub.stream(iter(self._requests.get, None), metadata=metadata, timeout=timeout)
 
     def put(self, *requests: pb.ModelInferRequest) -> None:
         for message in requests:
@@ -151,8 +149,7 @@ def test_a_wrong_request_is_answered_and_the_stream_goes_on(stub: Stub) -> None:
 
 
 def test_what_is_no_message_is_answered_and_the_stream_goes_on(stub: Stub) -> None:
-    method = stub.channel.stream_stream(f"/{SERVICE}/ModelStreamInfer")
-    answers = method(iter([b"\xff", numbered(1).SerializeToString()]), timeout=PATIENCE)
+    answers = stub.stream(iter([b"\xff", numbered(1).SerializeToString()]), timeout=PATIENCE)
     bad, good = (pb.ModelStreamInferResponse.FromString(data) for data in answers)
     assert bad.error_message == "Unable to parse ModelInferRequest"
     assert sums([good]) == [2]
@@ -203,7 +200,7 @@ def test_the_first_error_ends_the_stream_where_that_is_wanted(stub: Stub, case: 
     assert (found.code, case.text in found.text) == (case.code, True)
     status = rpc_status.from_call(stream.call)
     assert status is not None
-    assert [detail.TypeName() for detail in status.details][0] == error_details_pb2.ErrorInfo.DESCRIPTOR.full_name
+    assert next(detail.TypeName() for detail in status.details) == error_details_pb2.ErrorInfo.DESCRIPTOR.full_name
 
 
 def test_what_was_read_after_the_error_is_not_answered_and_is_counted(gated: Gated) -> None:
@@ -348,7 +345,9 @@ def test_streams_beside_each_other_do_not_mix(stub: Stub) -> None:
 
 def test_the_answers_of_a_stream_are_those_of_requests_alone(stub: Stub) -> None:
     random = np.random.default_rng(7)
-    messages = [add2_request(int(rows), float(value)) for rows, value in zip(random.integers(1, 9, 50), random.normal(size=50), strict=True)]
+    messages = [
+        add2_request(int(rows), float(value)) for rows, value in zip(random.integers(1, 9, 50), random.normal(size=50), strict=True)
+    ]
     stream = Stream(stub)
     stream.put(*messages)
     stream.end()
