@@ -4,13 +4,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test parity check bench bench-export proto clean
+.PHONY: demo test test-kserve parity check bench bench-export proto clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python tests/digits/demo.py
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# KServe's client brings half a gigabyte: its test is skipped unless it is asked for.
+test-kserve: $(VENV)/.installed-test $(VENV)-kserve/.installed
+	HORNBEAM_TEST_KSERVE=$(VENV)-kserve/bin/python $(BIN)/python -m pytest tests/test_clients.py -k kserve
 
 parity: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m parity tests/parity
@@ -31,7 +35,7 @@ proto: $(VENV)/.installed-test
 	$(BIN)/python proto/generate.py
 
 clean:
-	rm -rf $(VENV) build dist models *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-kserve build dist models *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hornbeam needs Python 3.11 or newer, and this is " + sys.version)'
@@ -41,4 +45,9 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+$(VENV)-kserve/.installed:
+	$(PYTHON) -m venv $(VENV)-kserve
+	$(VENV)-kserve/bin/python -m pip install --quiet --disable-pip-version-check 'kserve>=0.15'
 	touch $@

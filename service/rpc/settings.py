@@ -15,7 +15,8 @@ __all__ = ["LogSettings", "TraceSettings"]
 
 LOGGER = "hornbeam"  # above every logger of the service
 OFF = logging.CRITICAL + 10
-LEVELS = {"log_error": logging.ERROR, "log_warning": logging.WARNING, "log_info": logging.INFO}  # from the gravest on
+STEPS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, OFF)
+LEVELS = {"log_info": logging.INFO, "log_warning": logging.WARNING, "log_error": logging.ERROR}
 VERBOSE, FILE, FORMAT, FORMATS = "log_verbose_level", "log_file", "log_format", ("default",)
 
 
@@ -27,11 +28,15 @@ class LogSettings:
         self._changing = Lock()
 
     def update(self, settings: Mapping[str, Any]) -> pb.LogSettingsResponse:
-        """Sets what is given, all of it or nothing, and tells what holds now. Raises InvalidRequestError."""
-        if settings:
+        """Sets what is given, all of it or nothing, and tells what holds now.
+
+        A level lets through all that is graver, so that switches which are not given may move with those that are. Raises
+        InvalidRequestError for what is no setting, and for switches that no level answers to.
+        """
+        wanted = {name: _checked(name, setting) for name, setting in settings.items()}
+        if wanted:
             with self._changing:
-                wanted = {**self._switches(), **{name: _checked(name, setting) for name, setting in settings.items()}}
-                self._logger.setLevel(_level(wanted))
+                self._logger.setLevel(_level(self._logger.getEffectiveLevel(), wanted))
         response = pb.LogSettingsResponse()
         for name, value in self._switches().items():
             response.settings[name].CopyFrom(_setting(value))
@@ -43,19 +48,15 @@ class LogSettings:
         return {**switches, **{name: level <= least for name, least in LEVELS.items()}}
 
 
-def _level(switches: Mapping[str, Any]) -> int:
-    """The level that lets through what is switched on. Raises InvalidRequestError where something graver is switched off."""
-    on = [bool(switches[name]) for name in LEVELS]
-    if on != sorted(on, reverse=True) or (switches[VERBOSE] and not all(on)):
-        names = ", ".join(f"{name} {str(value).lower()}" for name, value in ((name, bool(switches[name])) for name in LEVELS))
-        raise InvalidRequestError(
-            f"logs have levels here: what is graver cannot be off while something less grave is on; found {names}, {VERBOSE} "
-            f"{switches[VERBOSE]}",
-            "settings",
-        )
-    if switches[VERBOSE]:
-        return logging.DEBUG
-    return next((level for name, level in reversed(LEVELS.items()) if switches[name]), OFF)
+def _level(now: int, wanted: Mapping[str, bool | int | str]) -> int:
+    """The level nearest to the present one that lets through what is switched on, and not what is switched off."""
+    least = {**LEVELS, VERBOSE: logging.DEBUG}
+    fits = [step for step in STEPS if all((step <= least[name]) == bool(value) for name, value in wanted.items() if name in least)]
+    if not fits:
+        found = ", ".join(f"{name} {str(value).lower()}" for name, value in wanted.items())
+        raise InvalidRequestError(f"what is graver cannot be off while something less grave is on; found {found}", "settings")
+    at = next((index for index, step in enumerate(STEPS) if now <= step), len(STEPS))
+    return min(fits, key=lambda step: abs(STEPS.index(step) - at))
 
 
 def _checked(name: str, setting: pb.LogSettingsRequest.SettingValue) -> bool | int | str:

@@ -56,21 +56,32 @@ LEVELS: dict[str, tuple[dict[str, Any], int]] = {
     "verbose": ({"log_verbose_level": 1}, logging.DEBUG),
     "very verbose": ({"log_verbose_level": 4}, logging.DEBUG),
     "not verbose": ({"log_verbose_level": 0}, logging.INFO),
+    "information": ({"log_info": True}, logging.INFO),
     "no information": ({"log_info": False}, logging.WARNING),
-    "no warnings": ({"log_info": False, "log_warning": False}, logging.ERROR),
-    "nothing": ({"log_info": False, "log_warning": False, "log_error": False}, logging.CRITICAL + 10),
-    "all and its format": ({**INFO, "log_verbose_level": 2} | {"log_format": "default"}, logging.DEBUG),
+    "no warnings": ({"log_warning": False}, logging.ERROR),
+    "no errors": ({"log_error": False}, logging.CRITICAL + 10),
+    "each off": ({"log_info": False, "log_warning": False, "log_error": False}, logging.CRITICAL + 10),
+    "each on, and the format": (
+        {"log_info": True, "log_warning": True, "log_error": True, "log_verbose_level": 2, "log_format": "default"},
+        logging.DEBUG,
+    ),
 }
-for given, _ in LEVELS.values():
-    given.pop("log_file", None)
 
 
 @pytest.mark.parametrize(("given", "level"), LEVELS.values(), ids=LEVELS.keys())
 def test_log_settings_are_the_level_of_the_logger(own: Stub, logger: logging.Logger, given: dict[str, Any], level: int) -> None:
     found = log_settings(own, **given)
     assert logger.level == level
-    expected = {**INFO, **given, "log_verbose_level": int(level == logging.DEBUG)}
-    assert found == log_settings(own) == expected
+    on = {name: level <= least for name, least in (("log_info", 20), ("log_warning", 30), ("log_error", 40))}
+    assert found == log_settings(own) == {**INFO, **on, "log_verbose_level": int(level == logging.DEBUG)}
+
+
+def test_a_level_moves_no_further_than_it_must(own: Stub, logger: logging.Logger) -> None:
+    logger.setLevel(logging.DEBUG)
+    assert log_settings(own, log_error=True)["log_verbose_level"] == 1
+    logger.setLevel(logging.CRITICAL + 10)
+    log_settings(own, log_warning=True)
+    assert logger.level == logging.WARNING
 
 
 WRONG_LOGS: dict[str, tuple[dict[str, Any], str]] = {
@@ -82,8 +93,11 @@ WRONG_LOGS: dict[str, tuple[dict[str, Any], str]] = {
         {"log_format": "ISO8601"},
         "invalid argument for log_format, got: ISO8601; the format is chosen when the server starts",
     ),
-    "a setting that is none": ({"log_everything": True}, "there is no log setting 'log_everything'; there are log_error, log_warning"),
-    "warnings off below information": ({"log_warning": False}, "what is graver cannot be off while something less grave is on"),
+    "a setting that is none": ({"log_everything": True}, "there is no log setting 'log_everything'; there are log_info, log_warning"),
+    "warnings off and information on": (
+        {"log_warning": False, "log_info": True},
+        "what is graver cannot be off while something less grave is on",
+    ),
     "information off while verbose": ({"log_info": False, "log_verbose_level": 1}, "what is graver cannot be off"),
 }
 
