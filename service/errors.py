@@ -3,6 +3,8 @@
     ServiceError                  a caller asked for something and does not get it
     ├── InvalidRequestError           INVALID    the request is wrong, and will be wrong again
     ├── ModelNotFoundError            NOT_FOUND
+    ├── RegionNotFoundError           NOT_FOUND  no shared memory is registered under that name
+    ├── AlreadyExistsError            EXISTS
     ├── NotSupportedError             UNSUPPORTED
     ├── ModelNotReadyError            UNAVAILABLE
     ├── DrainingError                 UNAVAILABLE
@@ -23,6 +25,7 @@ from enum import Enum, auto
 from typing import ClassVar, Self
 
 __all__ = [
+    "AlreadyExistsError",
     "ControlNotAllowedError",
     "DrainingError",
     "ExecutionFailedError",
@@ -34,6 +37,7 @@ __all__ = [
     "NotSupportedError",
     "OutOfMemoryError",
     "QueueFullError",
+    "RegionNotFoundError",
     "RequestCancelledError",
     "RequestExpiredError",
     "ServiceError",
@@ -49,6 +53,7 @@ class Kind(Enum):
 
     INVALID = auto()
     NOT_FOUND = auto()
+    EXISTS = auto()
     UNSUPPORTED = auto()
     PRECONDITION = auto()
     UNAVAILABLE = auto()
@@ -87,6 +92,20 @@ class ModelNotFoundError(ServiceError):
 
     kind = Kind.NOT_FOUND
     reason = "not_found"
+
+
+class RegionNotFoundError(ServiceError):
+    """No shared memory is registered under that name."""
+
+    kind = Kind.NOT_FOUND
+    reason = "region_not_found"
+
+
+class AlreadyExistsError(ServiceError):
+    """What a caller wanted to make is there already."""
+
+    kind = Kind.EXISTS
+    reason = "exists"
 
 
 class NotSupportedError(ServiceError):

@@ -24,6 +24,7 @@ from service.repository.registry import Registry
 from service.repository.versions import VersionOptions
 from service.request import BatchRun, Outcome
 from service.rpc.servicer import InferenceServicer
+from service.rpc.shared_memory import SharedMemoryOptions
 from service.rpc.transport import THREADS, Transport, TransportOptions
 from service.tracing import TraceOptions, exporting
 
@@ -58,6 +59,7 @@ class Options:
     metrics: MetricsOptions = field(default_factory=MetricsOptions)
     tracing: TraceOptions = field(default_factory=TraceOptions)
     logging: LogOptions = field(default_factory=LogOptions)
+    shared_memory: SharedMemoryOptions = field(default_factory=SharedMemoryOptions)
 
 
 class Server:
@@ -76,9 +78,14 @@ class Server:
         self.control = Control(path, self.registry, options.repository, loader, self._metrics.record_load)
         self._metrics.watch(self.registry.statuses)
         self._servicer = InferenceServicer(
-            self.registry, self._record, self._metrics.statistics, self._tracer.begin if self._tracer is not None else None
+            self.registry,
+            self._record,
+            self._metrics.statistics,
+            self._tracer.begin if self._tracer is not None else None,
+            self.control,
+            options.shared_memory,
         )
-        self._transport = Transport(options.server.host, options.transport, self._servicer.handlers())
+        self._transport = Transport(options.server.host, options.transport, self._servicer.handlers(), self._servicer.end_streams)
         self._metrics.watch_calls(self._servicer.in_progress)
         self._metrics.watch_server(self._state)
         self._admin = Admin(options.server.host, options.admin, self._metrics.exposition, lambda: self.ready, lambda: self._life.started)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,22 @@ class Running:
 def held_out() -> HeldOut:
     with np.load(DIGITS.parent / "held_out.npz") as saved:
         return HeldOut(saved["images"].astype(np.float32) / 16, saved["labels"], saved["keras_probabilities"])
+
+
+@pytest.fixture(scope="session")
+def triton(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment that has Triton's client, whose pins are its own.
+
+    It is made once for all workers; HORNBEAM_TEST_TRITON names one that is there already.
+    """
+    if given := os.environ.get("HORNBEAM_TEST_TRITON"):
+        return Path(given)
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with (shared / "triton.lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        python = shared / "triton" / "bin" / "python"
+        return python if python.exists() else make_environment(shared / "triton", ["tritonclient[grpc]>=2.60"])
 
 
 @contextmanager

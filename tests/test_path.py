@@ -30,12 +30,6 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def triton(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment that has Triton's client, whose pins are its own."""
-    return make_environment(tmp_path_factory.mktemp("triton") / "venv", ["tritonclient[grpc]>=2.60"])
-
-
-@pytest.fixture(scope="session")
 def repository(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """digits.keras, exported by the installed command from a directory that has none of the sources."""
     directory = tmp_path_factory.mktemp("models")

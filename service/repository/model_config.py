@@ -10,6 +10,7 @@ All of it is optional, and a model without a configuration is served as its ONNX
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -28,6 +29,7 @@ from service.repository.versions import VersionOptions
 __all__ = ["Defaults", "ModelOptions", "ModelSettings", "TritonReader", "configure"]
 
 Table = Mapping[str, Any]
+LABEL = re.compile("[A-Za-z][A-Za-z0-9_-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +139,8 @@ def _labels(path: Path, table: Table) -> Mapping[str, int]:
     for label, version in table.items():
         if type(version) is not int or version < 1:
             raise StartupError(f"{path}: [labels]: {label} is the number of a version, and was given {version!r}")
-        if not label.isidentifier():
-            raise StartupError(f"{path}: [labels]: {label!r} cannot be a label: a letter, then letters, digits and '_'")
+        if not LABEL.fullmatch(label):
+            raise StartupError(f"{path}: [labels]: {label!r} cannot be a label: a letter, then letters, digits, '_' and '-', at most 63")
     return table
 
 

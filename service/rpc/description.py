@@ -9,8 +9,9 @@ from service.repository.layout import FILE
 from service.repository.registry import ModelStatus, Served, State
 from service.request import Datatype, Duration, Statistics, TensorSpec
 from service.rpc._pb import inference_pb2 as pb
+from service.rpc.shared_memory import Region
 
-__all__ = ["model_config", "model_metadata", "model_statistics", "repository_index"]
+__all__ = ["model_config", "model_metadata", "model_statistics", "repository_index", "shared_memory_status"]
 
 PLATFORM = "onnxruntime_onnx"
 # Triton's words for the states.
@@ -77,6 +78,15 @@ def repository_index(statuses: Iterable[ModelStatus], ready: bool) -> pb.Reposit
             if status.state is State.READY or not ready
         ]
     )
+
+
+def shared_memory_status(regions: Iterable[Region]) -> pb.SystemSharedMemoryStatusResponse:
+    """The regions by name; sizes and offsets in bytes."""
+    response = pb.SystemSharedMemoryStatusResponse()
+    for region in regions:
+        told = response.regions[region.name]
+        told.name, told.key, told.offset, told.byte_size = region.name, region.key, region.offset, region.byte_size
+    return response
 
 
 def _statistics(name: str, version: str, statistics: Statistics) -> pb.ModelStatistics:

@@ -5,7 +5,7 @@ Beside the inference service it serves grpc.health.v1 and reflection, so that pr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated
@@ -49,9 +49,16 @@ class TransportOptions:
 
 
 class Transport:
-    """A gRPC server on a port of its own. Raises StartupError when the port cannot be had."""
+    """A gRPC server on a port of its own; `end_streams` lets go calls that might last. Raises StartupError when the port cannot be had."""
 
-    def __init__(self, host: str, options: TransportOptions, handlers: Mapping[str, grpc.RpcMethodHandler[bytes, bytes]]) -> None:
+    def __init__(
+        self,
+        host: str,
+        options: TransportOptions,
+        handlers: Mapping[str, grpc.RpcMethodHandler[bytes, bytes]],
+        end_streams: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._end_streams = end_streams
         self._server = grpc.server(
             ThreadPoolExecutor(THREADS, thread_name_prefix="rpc"),
             maximum_concurrent_rpcs=THREADS,
@@ -87,6 +94,7 @@ class Transport:
         """Takes no more calls, and gives those in progress `grace` seconds; whether all of them ended by themselves."""
         stopped = self._server.stop(grace + LAST_WORDS)
         self._health.end_watches()
+        self._end_streams()
         return stopped.wait(grace)
 
 

@@ -77,6 +77,11 @@ class Stub:
         """A method that takes and gives bytes."""
         return self.channel.unary_unary(f"/{SERVICE}/{name}")
 
+    @property
+    def stream(self) -> grpc.StreamStreamMultiCallable[bytes, bytes]:
+        """ModelStreamInfer, which takes and gives bytes."""
+        return self.channel.stream_stream(f"/{SERVICE}/ModelStreamInfer")
+
     def call(self, name: str, request: bytes) -> bytes:
         return self.method(name)(request, timeout=PATIENCE)
 

@@ -13,12 +13,11 @@ import pytest
 from service.engine.batcher import BatchOptions
 from service.engine.threads import ThreadPlan
 from service.errors import ControlNotAllowedError, InvalidRequestError, LoadFailedError, ModelNotFoundError, StartupError
-from service.metrics import Metrics
+from service.loader import ModelLoader
 from service.repository.control import Control, RepositoryOptions
 from service.repository.model_config import Defaults, ModelOptions
 from service.repository.registry import Registry, State
 from service.request import DATATYPES, Load, Request, Tensor, Timeline
-from service.server import ModelLoader
 from tests.service.conftest import PATIENCE
 from tests.service.models import add_constant, save
 
@@ -34,7 +33,7 @@ class Bench:
         self.loads: list[Load] = []
         self.registry = Registry()
         defaults = Defaults(ModelOptions(batching=batching or BatchOptions()))
-        loader = ModelLoader(defaults, ThreadPlan(1, 1), Metrics())
+        loader = ModelLoader(defaults, ThreadPlan(1, 1), lambda run: None)
         self.control = Control(root, self.registry, options, loader, self.loads.append)
         self.write(1, 1.0)
 

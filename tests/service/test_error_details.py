@@ -23,7 +23,8 @@ KINDS = {
 }
 # By the name of the case: the field of the request that is to blame.
 FIELDS = {
-    "version is a word": "model_version",
+    "version is words": "model_version",
+    "classes by name": "outputs[0].parameters['classification']",
     "no model name": "model_name",
     "wrong input name": "inputs[1].name",
     "an input too few": "inputs",
