@@ -152,7 +152,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class BatchRun:
-    """One execution of a model: how many requests and rows ran together, and the seconds to put them together and to run."""
+    """One execution of a model: how many requests and rows ran together, and the seconds to put them together and to run.
+
+    `padding_rows` were added to the rows, and `padding_elements` to the elements of all inputs, those rows' included.
+    """
 
     model: str
     version: str
@@ -160,6 +163,8 @@ class BatchRun:
     rows: int
     assembly_seconds: float
     seconds: float
+    padding_rows: int = 0
+    padding_elements: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from service.admin import Admin, AdminOptions
 from service.engine.batcher import Batcher, BatchOptions
+from service.engine.runners import Runners
 from service.engine.session import DeviceOptions, Session
 from service.engine.threads import available_cores, plan
 from service.metrics import Metrics
@@ -47,7 +48,8 @@ class Server:
 
     def __init__(self, path: Path, options: Options) -> None:
         self._options = options
-        self._plan = plan(available_cores())
+        self._plan = plan(available_cores(), options.batching.runners)
+        self._runners = Runners(self._plan.slots)
         self._metrics = Metrics()
         self.registry = Registry(latest(find_models(path)), self._load)
         self._metrics.watch(self.registry.statuses)
@@ -86,6 +88,7 @@ class Server:
         if not self._transport.stop(self._options.server.grace_seconds):
             log.warning("%d waiting requests were refused after %.1f s of grace", self.registry.abandon(), monotonic() - start)
         self.registry.drain()
+        self._runners.close()
         self._admin.stop()
 
     def _load(self, file: ModelFile) -> Served:
@@ -98,5 +101,6 @@ class Server:
             session.signature.batched,
             self._plan.runners,
             self._metrics.record_batch,
+            shared=self._runners,
         )
         return Served(file.name, file.version, session, batcher)

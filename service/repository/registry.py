@@ -40,8 +40,8 @@ class Served:
 
     def job(self, request: Request, deadline: float | None, timeline: Timeline) -> Job:
         """The request as the batcher takes it. Raises InvalidRequestError when it does not fit the model."""
-        feeds, rows = accept(request, self.session.signature, self.batcher.max_batch_rows)
-        return Job(feeds, rows, deadline, timeline, request.priority)
+        fitted, rows = accept(request, self.session.signature, self.batcher.options, self.batcher.padding)
+        return Job(fitted.feeds, rows, deadline, timeline, request.priority, fitted.shapes, fitted.lengths)
 
 
 @dataclass(slots=True)
