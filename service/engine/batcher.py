@@ -87,14 +87,13 @@ class Batcher:
                 raise DrainingError(f"model '{self.name}' version {self.version} is about to be unloaded")
             pushed = self._queue.push(job, now)
             job.timeline.queued = now
-            full = None if pushed.accepted and not pushed.shed else self._full()
             if pushed.accepted:
                 self._runners.wake(self)
         for victim in pushed.shed:
-            _refuse(victim, self._full())
+            _refuse(victim, self._full(victim))
         _expire(pushed.dropped)
-        if full is not None and not pushed.accepted:
-            raise full
+        if not pushed.accepted:
+            raise self._full(job)
 
     def drain(self) -> None:
         """Takes no more jobs, finishes those it has, and returns when that is done."""
@@ -195,13 +194,16 @@ class Batcher:
         bound = self.cost.of(shape).bound
         return (lambda rows: bound(self._sizes.filled(rows))) if self._sizes.allowed_rows else bound
 
-    def _full(self) -> QueueFullError:
-        most, per_run = self.options, self.max_batch_rows
-        runs = self._queue.rows / per_run / self.runners
-        seconds = runs * (self.cost.fixed_seconds + self.cost.per_row_seconds * per_run)
+    def _full(self, job: Job) -> QueueFullError:
+        """Why a job is refused; it may come again after about as long as what waits takes to run, within reason."""
+        most, rows = self.options, self._queue.rows
+        what, waits, may = "rows", rows, most.max_queue_rows
+        if rows + job.rows <= may:
+            what, waits, may = "bytes", self._queue.nbytes, most.max_queue_bytes
+        per_run = self.cost.fixed_seconds + self.cost.per_row_seconds * most.max_batch_rows
+        seconds = rows / most.max_batch_rows / self.runners * per_run
         return QueueFullError(
-            f"Exceeds maximum queue size: {self._queue.rows} rows are waiting, and {most.max_queue_rows} may",
-            min(max(seconds, 0.05), 5.0) if seconds else None,
+            f"Exceeds maximum queue size: {waits} {what} are waiting, and {may} may", min(max(seconds, 0.05), 5.0) if seconds else None
         )
 
 

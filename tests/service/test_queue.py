@@ -267,9 +267,10 @@ BOUNDS = (
 @pytest.mark.parametrize("bound", BOUNDS, ids=lambda bound: bound.why)
 def test_how_much_may_wait(bound: Bound, counted: str) -> None:
     queue = queue_of(4, max_queue_rows=10) if counted == "rows" else queue_of(4, max_queue_bytes=10)
-    for size in bound.waiting:
-        queue.push(Job(**{counted: size}), NOW)
-    pushed = queue.push(Job(**{counted: bound.rows}), NOW)
+    jobs = [Job(rows=size) if counted == "rows" else Job(nbytes=size) for size in (*bound.waiting, bound.rows)]
+    for job in jobs[:-1]:
+        queue.push(job, NOW)
+    pushed = queue.push(jobs[-1], NOW)
     assert (pushed.accepted, *pushed.shed, *pushed.dropped) == (bound.fits,)
     sizes = [*bound.waiting, bound.rows] if bound.fits else bound.waiting
     assert (len(queue), getattr(queue, counted)) == (len(sizes), sum(sizes))
