@@ -40,6 +40,7 @@ def _server_options(command: Callable[..., None]) -> Callable[..., None]:
             option.name,
             type=_type(option),
             default=option.default,
+            multiple=option.many,
             help=option.help,
             envvar=option.environment,
             show_default=True,

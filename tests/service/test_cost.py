@@ -32,13 +32,15 @@ def test_nothing_is_known_before_the_first_run() -> None:
 
 def test_a_line_is_found() -> None:
     cost = learned(*STEADY)
-    assert (cost.fixed_seconds, cost.per_row_seconds) == (pytest.approx(FIXED, rel=0.01), pytest.approx(PER_ROW, rel=0.01))
+    assert cost.fixed_seconds == pytest.approx(FIXED, rel=0.01)
+    assert cost.per_row_seconds == pytest.approx(PER_ROW, rel=0.01)
     assert cost.seconds(32) == pytest.approx(line(32), rel=0.01)
 
 
 def test_runs_of_one_size_say_nothing_of_the_fixed_part() -> None:
     cost = learned(*[(4, 0.008)] * 10)
-    assert (cost.fixed_seconds, cost.per_row_seconds) == (0.0, pytest.approx(0.002))
+    assert cost.fixed_seconds == 0.0
+    assert cost.per_row_seconds == pytest.approx(0.002)
 
 
 # What is seen after a steady time, and how far the expectation for 16 rows may then be from the line, as a factor.
@@ -85,7 +87,8 @@ def test_each_shape_is_learned_by_itself() -> None:
     assert costs.of("short").seconds(1) == pytest.approx(0.001)
     assert costs.of("long").seconds(1) == pytest.approx(0.1)
     assert costs.of("new").seconds(1) == pytest.approx(0.1)
-    assert (costs.fixed_seconds, costs.per_row_seconds) == (0.0, pytest.approx(0.1))
+    assert costs.fixed_seconds == 0.0
+    assert costs.per_row_seconds == pytest.approx(0.1)
 
 
 def test_the_shapes_that_are_remembered_are_bounded() -> None:

@@ -287,10 +287,11 @@ def test_an_option_has_help_a_flag_and_an_environment_name(option: options.Optio
     assert option.flag == "--" + option.name.replace("_", "-")
     assert option.environment == f"HORNBEAM_{option.name}".upper()
     least, most = option.bounds
-    assert least is None or least <= option.default
-    assert most is None or option.default <= most
-    assert option.type is str or least is not None
-    assert isinstance(option.default, option.type)
+    assert option.many or least is None or least <= option.default
+    assert option.many or most is None or option.default <= most
+    assert option.type in (str, bool) or least is not None
+    values = option.default if option.many else (option.default,)
+    assert all(type(value) is option.type for value in values)
 
 
 def test_the_command_explains_every_option() -> None:
