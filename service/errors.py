@@ -68,7 +68,7 @@ class ServiceError(Exception):
 
     kind: ClassVar[Kind]
     reason: ClassVar[str]
-    retry_after: ClassVar[float | None] = None  # seconds after which it is worth asking again; None when it never is
+    retry_after: float | None = None  # seconds after which it is worth asking again; None when it never is
 
 
 class InvalidRequestError(ServiceError):
@@ -146,11 +146,16 @@ class LoadFailedError(ServiceError):
 
 
 class QueueFullError(ServiceError):
-    """More is waiting than the model's queue may hold."""
+    """More is waiting than the model's queue may hold; `retry_after` is about how long that takes to run, where it is known."""
 
     kind = Kind.EXHAUSTED
     reason = "queue_full"
     retry_after = 0.1
+
+    def __init__(self, text: str, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        if retry_after is not None:
+            self.retry_after = retry_after
 
 
 class OutOfMemoryError(ServiceError):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from service.engine.batcher import Batcher, BatchOptions
+from service.engine.padding import Padding
+from service.engine.runners import Runners
 from service.engine.samples import replay
 from service.engine.session import Session
-from service.engine.threads import ThreadPlan
+from service.engine.threads import plan
 from service.repository.layout import ModelFile, ModelFolder
 from service.repository.model_config import Defaults, ModelSettings, TritonReader, configure
 from service.repository.registry import Served
@@ -21,11 +23,15 @@ READER = TritonReader(triton_config.from_text, triton_config.from_json)
 
 
 class ModelLoader:
-    """Loads models as `defaults` and their own configurations say. `observe` is told of each of their runs."""
+    """Loads models as `defaults` and their own configurations say, to share `cores` and `runners`.
 
-    def __init__(self, defaults: Defaults, threads: ThreadPlan, observe: Callable[[BatchRun], None]) -> None:
+    `observe` is told of each of their runs.
+    """
+
+    def __init__(self, defaults: Defaults, cores: float, runners: Runners, observe: Callable[[BatchRun], None]) -> None:
         self._defaults = defaults
-        self._plan = threads
+        self._cores = cores
+        self._runners = runners
         self._observe = observe
 
     def configure(self, folder: ModelFolder, override: str | None) -> ModelSettings:
@@ -35,10 +41,12 @@ class ModelLoader:
     def load(self, file: ModelFile, settings: ModelSettings) -> tuple[Served, float]:
         """The version, checked and warmed up, and the seconds of warming up. Raises StartupError when it cannot be had."""
         given = settings.options
-        session = Session(file.path, given.device, self._plan.threads, given.batching.allowed_rows)
+        threads = plan(self._cores, given.batching.runners)
+        session = Session(file.path, given.device, threads.threads, given.batching.allowed_rows)
         compare(settings.described, session.signature)
         if given.load.replay_samples:
             replay(session)
+        padding = Padding(settings.padding, session.signature)
         warmup = session.warm(_sizes(given.batching)) if given.load.warm_up else 0.0
         batcher = Batcher(
             file.name,
@@ -46,8 +54,10 @@ class ModelLoader:
             session.run,
             given.batching,
             session.signature.batched,
-            self._plan.runners,
+            1 if session.serial else threads.runners,
             self._observe,
+            padding,
+            self._runners,
         )
         return Served(file.name, file.version, session, batcher, settings), warmup
 

@@ -167,7 +167,8 @@ class Outcome:
 class BatchRun:
     """One execution of a model: how many requests and rows ran together, and the seconds to put them together and to run.
 
-    `rows` are the callers'; padding is what was computed beside them: whole rows, and elements in all. `timelines` are the requests'.
+    `rows` are the callers'. `padding_rows` were added to them, and `padding_elements` to the elements of all inputs, those rows'
+    included. `timelines` are the requests'.
     """
 
     model: str

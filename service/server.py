@@ -10,6 +10,7 @@ from typing import Annotated
 
 from service.admin import Admin, AdminOptions
 from service.engine.batcher import BatchOptions
+from service.engine.runners import Runners
 from service.engine.samples import LoadOptions
 from service.engine.session import DeviceOptions
 from service.engine.threads import available_cores, plan
@@ -68,13 +69,14 @@ class Server:
     def __init__(self, path: Path, options: Options) -> None:
         self._options = options
         self._cores = available_cores()
+        self._runners = Runners(plan(self._cores).slots)
         self._life = Lifecycle()
         self._metrics = Metrics(options.metrics)
         self._tracer = exporting(options.tracing)
         self._call_log = CallLog()
         self.registry = Registry(self._models_changed)
         defaults = Defaults(ModelOptions(options.batching, options.device, options.load, options.versions))
-        loader = ModelLoader(defaults, plan(self._cores), self._record_batch)
+        loader = ModelLoader(defaults, self._cores, self._runners, self._record_batch)
         self.control = Control(path, self.registry, options.repository, loader, self._metrics.record_load)
         self._metrics.watch(self.registry.statuses)
         self._servicer = InferenceServicer(
@@ -137,6 +139,7 @@ class Server:
         if not self._transport.stop(self._options.server.grace_seconds):
             log.warning("%d waiting requests were refused after %.1f s of grace", self.registry.abandon(), monotonic() - start)
         self.registry.drain()
+        self._runners.close()
         self._admin.stop()
         if self._tracer is not None:
             self._tracer.stop()

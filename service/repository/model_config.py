@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from service.engine.batcher import BatchOptions
+from service.engine.padding import PaddedAxis
 from service.engine.samples import LoadOptions
 from service.engine.session import DeviceOptions
 from service.errors import InvalidRequestError, StartupError
@@ -71,6 +72,7 @@ class ModelSettings:
 
     options: ModelOptions = field(default_factory=ModelOptions)
     labels: Mapping[str, int] = field(default_factory=dict)
+    padding: tuple[PaddedAxis, ...] = ()
     file: str = FILE
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     described: Sequence[triton.Described] = ()
@@ -93,6 +95,7 @@ def configure(folder: ModelFolder, defaults: Defaults, reader: TritonReader, ove
     return ModelSettings(
         options=build(ModelOptions, values),
         labels=own.labels,
+        padding=own.padding,
         file=own.file or foreign.file or FILE,
         classes=_classes(folder, foreign.label_files),
         described=foreign.described,
@@ -107,6 +110,7 @@ class _Own:
 
     options: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, int] = field(default_factory=dict)
+    padding: tuple[PaddedAxis, ...] = ()
     file: str = ""
 
 
@@ -120,12 +124,13 @@ def _own(folder: ModelFolder) -> _Own:
         raise StartupError(f"{path}: {error}") from error
     groups = get_type_hints(ModelOptions)
     for name in table:
-        if name not in (known := {**groups, "labels": None, "file": None}):
+        if name not in (known := {**groups, "labels": None, "padding": None, "file": None}):
             raise StartupError(f"{path}: there is no table or key {name!r}{nearest(name, known)}")
     values: dict[str, Any] = {}
     for name, group in groups.items():
         values |= read(group, _table(path, table, name), f"{path}: [{name}]")
-    return _Own(values, _labels(path, _table(path, table, "labels")), _file(path, table.get("file", "")))
+    labels = _labels(path, _table(path, table, "labels"))
+    return _Own(values, labels, _padding(path, table.get("padding", [])), _file(path, table.get("file", "")))
 
 
 def _table(path: Path, table: Table, name: str) -> Table:
@@ -142,6 +147,20 @@ def _labels(path: Path, table: Table) -> Mapping[str, int]:
         if not LABEL.fullmatch(label):
             raise StartupError(f"{path}: [labels]: {label!r} cannot be a label: a letter, then letters, digits, '_' and '-', at most 63")
     return table
+
+
+def _padding(path: Path, tables: Any) -> tuple[PaddedAxis, ...]:
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise StartupError(f"{path}: padding is a list of tables, each written [[padding]], and was given {tables!r}")
+    return tuple(_padded(table, f"{path}: [[padding]]") for table in tables)
+
+
+def _padded(table: Table, where: str) -> PaddedAxis:
+    values = read(PaddedAxis, table, where)
+    for name in ("input", "axis", "buckets"):
+        if name not in values:
+            raise StartupError(f"{where}: it has no {name!r}")
+    return PaddedAxis(**values)
 
 
 def _file(path: Path, name: Any) -> str:

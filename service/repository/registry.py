@@ -44,10 +44,10 @@ class Served:
 
     def job(self, request: Request, deadline: float | None, timeline: Timeline) -> Job:
         """The request as the batcher takes it. Raises InvalidRequestError when it does not fit the model."""
-        feeds, rows = accept(request, self.session.signature, self.batcher.max_batch_rows)
-        job = Job(feeds, rows, deadline, timeline, request.priority)
-        if any(self.session.signature.inputs[name].optional for name in feeds):
-            job.shape_key = object()  # equal to no other: what replaces the model's own value holds for this request alone
+        fitted, rows = accept(request, self.session.signature, self.batcher.options, self.batcher.padding)
+        job = Job(fitted.feeds, rows, deadline, timeline, request.priority, fitted.shapes, fitted.lengths)
+        if any(self.session.signature.inputs[name].optional for name in fitted.feeds):
+            job.alone()  # what replaces the model's own value holds for this request alone
         return job
 
 

@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.admin import AdminOptions
 from service.engine.batcher import Batcher, BatchOptions
+from service.engine.padding import PaddedAxis, Padding
 from service.engine.session import DeviceOptions, Session
 from service.metrics import Metrics
 from service.repository.layout import ModelFile, find_models
@@ -126,8 +127,15 @@ class Gate:
 class Gated:
     """A server put together like the real one, of the real parts, with a gate before the session's run, or before `run`."""
 
-    def __init__(self, repository: Path, options: BatchOptions, run: Callable[[Feeds], Sequence[Array]] | None = None) -> None:
+    def __init__(
+        self,
+        repository: Path,
+        options: BatchOptions,
+        run: Callable[[Feeds], Sequence[Array]] | None = None,
+        padding: Sequence[PaddedAxis] = (),
+    ) -> None:
         self.options = options
+        self._padding = padding
         self._run = run
         self.outcomes: SimpleQueue[Outcome] = SimpleQueue()
         self.batches: SimpleQueue[BatchRun] = SimpleQueue()
@@ -141,7 +149,10 @@ class Gated:
     def _load(self, file: ModelFile) -> Served:
         session = Session(file.path, DeviceOptions(), 1)
         self.gate = Gate(self._run or session.run)
-        self.batcher = Batcher(file.name, str(file.version), self.gate.run, self.options, session.signature.batched, 1, self.batches.put)
+        padding = Padding(self._padding, session.signature)
+        self.batcher = Batcher(
+            file.name, str(file.version), self.gate.run, self.options, session.signature.batched, 1, self.batches.put, padding
+        )
         return Served(file.name, file.version, session, self.batcher)
 
     def until_waiting(self, rows: int) -> None:

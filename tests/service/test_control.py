@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from service.engine.batcher import BatchOptions
-from service.engine.threads import ThreadPlan
+from service.engine.runners import Runners
 from service.errors import ControlNotAllowedError, InvalidRequestError, LoadFailedError, ModelNotFoundError, StartupError
 from service.loader import ModelLoader
 from service.repository.control import Control, RepositoryOptions
@@ -33,7 +33,8 @@ class Bench:
         self.loads: list[Load] = []
         self.registry = Registry()
         defaults = Defaults(ModelOptions(batching=batching or BatchOptions()))
-        loader = ModelLoader(defaults, ThreadPlan(1, 1), lambda run: None)
+        self.runners = Runners(1)
+        loader = ModelLoader(defaults, 1, self.runners, lambda run: None)
         self.control = Control(root, self.registry, options, loader, self.loads.append)
         self.write(1, 1.0)
 
@@ -81,6 +82,7 @@ def started(tmp_path: Path) -> Iterator[Starting]:
     for bench in benches:
         bench.control.stop()
         bench.registry.drain()
+        bench.runners.close()
 
 
 # At the start.

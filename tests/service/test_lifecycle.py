@@ -400,7 +400,12 @@ def test_values_reach_the_part_that_declares_them() -> None:
 
 
 def test_options_may_come_from_the_environment_and_flags_win(two: Path) -> None:
-    environment = {"HORNBEAM_GRPC_PORT": "0", "HORNBEAM_ADMIN_PORT": "70000", "HORNBEAM_MAX_BATCH_ROWS": "3"}
+    environment = {
+        "HORNBEAM_GRPC_PORT": "0",
+        "HORNBEAM_ADMIN_PORT": "70000",
+        "HORNBEAM_MAX_BATCH_ROWS": "3",
+        "HORNBEAM_SPLIT_LARGE": "false",
+    }
     with running(two, "--admin-port", "0", **environment) as child, Stub(child.grpc_port) as stub:
         assert "batch-size must be <= 3" in refusal(lambda: stub.infer(add2_request(4))).text
         assert stub.infer(add2_request(3))

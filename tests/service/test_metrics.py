@@ -106,7 +106,7 @@ def test_the_manual_has_every_metric_as_the_table_has_it() -> None:
 METHODS: Mapping[str, tuple[Callable[[Stub], object], dict[str, str]]] = {
     "an answer": (lambda stub: stub.infer(add2_request()), {"method": "ModelInfer", "code": "OK", "model": "add2", "version": "1"}),
     "a request that does not fit": (
-        lambda stub: refusal(lambda: stub.infer(add2_request(65))),
+        lambda stub: refusal(lambda: stub.infer(add2_request(0))),
         {"method": "ModelInfer", "code": "INVALID_ARGUMENT", "model": "add2", "version": "1"},
     ),
     "a request whose contents are wrong": (
