@@ -286,7 +286,7 @@ def test_the_metrics_count_the_requests_of_streams(tmp_path: Path) -> None:
     finally:
         server.stop()
     called = {dict(labels)["code"]: value for (name, labels), value in found.items() if name == "hornbeam_requests_total"}
-    assert called == {"OK": 10, "NOT_FOUND": 1}
+    assert called == {"OK": 10, "NOT_FOUND": 1, "INTERNAL": 0}
 
 
 @pytest.fixture
