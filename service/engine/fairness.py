@@ -36,7 +36,8 @@ class Shares(Generic[K]):
 
     def charge(self, member: K, seconds: float) -> None:
         """Books a run that begins, with what it is expected to take."""
-        self._level = max(self._level, self._spent[member])
+        if (spent := self._spent[member]) > self._level:
+            self._level = spent
         self._spent[member] = self._level + max(seconds, LEAST)
 
     def settle(self, member: K, expected: float, took: float) -> None:
