@@ -23,8 +23,8 @@ class Shares(Generic[K]):
         self._level = 0.0  # where the last run began: what an idle member is raised to
 
     def join(self, member: K) -> None:
-        """Opens an account, with what the others have spent."""
-        self._spent[member] = self._level
+        """Opens an account: a new member is like one that has been idle."""
+        self._spent[member] = 0.0
 
     def leave(self, member: K) -> None:
         """Closes an account; what is charged to it later is ignored."""
