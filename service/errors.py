@@ -137,10 +137,10 @@ class ControlNotAllowedError(ServiceError):
     kind = Kind.PRECONDITION
     reason = "control"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "explicit model load / unload is not allowed if polling is enabled; start the server with --model-control explicit"
-        )
+    def __init__(
+        self, text: str = "explicit model load / unload is not allowed if polling is enabled; use --model-control explicit"
+    ) -> None:
+        super().__init__(text)
 
 
 class LoadFailedError(ServiceError):

@@ -56,6 +56,7 @@ class Batcher:
         self._queue: BatchQueue[Job] = BatchQueue(options, batched)
         self._draining = False
         self._own = shared is None
+        self._pads = bool(padding)
         self._runners = shared or Runners(self.runners, f"{name}/{version}")
         self._quiet = Condition(self._runners.lock)
         self._runners.join(self)
@@ -137,7 +138,7 @@ class Batcher:
         if not taken.batch and not taken.dropped:
             return None, taken.again
         rows = sum([job.rows for job in taken.batch])
-        expected = self.cost.of(taken.batch[0].shapes).seconds(self._sizes.filled(rows)) if rows else 0.0
+        expected = self.cost.of(taken.batch[0].shapes).seconds(self._sizes.filled(rows)) if taken.batch else 0.0
         self.running += 1
         self.running_rows += rows
         return _Batch(self, taken.batch, taken.dropped, rows, now, expected), None
@@ -178,7 +179,7 @@ class Batcher:
         total = sum(rows)
         extra = 0 if jobs[0].alone else self._sizes.filled(total) - total
         shape = jobs[0].shapes
-        padded = bool(self.padding) and any(job.padded for job in jobs)
+        padded = self._pads and any(job.padded for job in jobs)
         start = monotonic()
         feeds = stack([job.feeds for job in jobs], extra, shape if padded else None, self.padding.fills)
         assembled = monotonic()

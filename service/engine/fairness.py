@@ -23,8 +23,8 @@ class Shares(Generic[K]):
         self._level = 0.0  # where the last run began: what an idle member is raised to
 
     def join(self, member: K) -> None:
-        """Opens an account, with what the others have spent."""
-        self._spent[member] = self._level
+        """Opens an account: a new member is like one that has been idle."""
+        self._spent[member] = 0.0
 
     def leave(self, member: K) -> None:
         """Closes an account; what is charged to it later is ignored."""
@@ -36,7 +36,8 @@ class Shares(Generic[K]):
 
     def charge(self, member: K, seconds: float) -> None:
         """Books a run that begins, with what it is expected to take."""
-        self._level = max(self._level, self._spent[member])
+        if (spent := self._spent[member]) > self._level:
+            self._level = spent
         self._spent[member] = self._level + max(seconds, LEAST)
 
     def settle(self, member: K, expected: float, took: float) -> None:

@@ -176,6 +176,9 @@ class BatchQueue(Generic[J]):
         run behind the deadline of one of them; a deadline that is lost anyway holds nobody up.
         """
         dropped: list[J] = []
+        if len(self._lanes) == 1 and not self.max_delay_seconds:  # the usual case, in which nothing is to be decided before
+            (key,) = self._lanes
+            return Taken(self._fill(key, self.options.max_batch_rows, now, predict(key), dropped), dropped)
         again: float | None = None
         for key in self._urgent(now, dropped):
             seconds = predict(key)
@@ -202,7 +205,8 @@ class BatchQueue(Generic[J]):
             lane = self._lanes[job.shape_key] = _Lane()
         due = now + (HORIZON if job.deadline is None else job.deadline - arrived)
         insort(lane.entries, (job.priority, due, self._arrivals, arrived, job))
-        lane.oldest = min(lane.oldest, arrived)
+        if arrived < lane.oldest:
+            lane.oldest = arrived
         self._arrivals += 1
         self._count(lane, 1, job.rows, job.nbytes)
 
@@ -260,8 +264,6 @@ class BatchQueue(Generic[J]):
 
     def _urgent(self, now: float, dropped: list[J]) -> list[Hashable]:
         """The lanes by the urgency of their first living request; the dead before it are dropped."""
-        if len(self._lanes) == 1 and not self.max_delay_seconds:
-            return list(self._lanes)  # who is taken from it drops its dead as well
         for key, lane in list(self._lanes.items()):
             dead = next((index for index, entry in enumerate(lane.entries) if not _is_dead(entry[4], now)), len(lane.entries))
             if dead:

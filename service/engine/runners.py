@@ -124,7 +124,8 @@ class Runners:
     def _pick(self, now: float) -> tuple[tuple[Member, Work, float] | None, float | None]:
         """Work of the member whose turn it is; or None, and when to look again."""
         first: float | None = None
-        for member in self._turns():
+        ready = [member for member in self._backlog if member.ready]
+        for member in self._shares.order(ready) if len(ready) > 1 else ready:
             work, again = member.take(now)
             if not member.waiting:
                 del self._backlog[member]
@@ -136,8 +137,3 @@ class Runners:
             if again is not None:
                 first = again if first is None else min(first, again)
         return None, first
-
-    def _turns(self) -> list[Member]:
-        """The members whose work may be done, by whose turn it is."""
-        ready = [member for member in self._backlog if member.ready]
-        return self._shares.order(ready) if len(ready) > 1 else ready

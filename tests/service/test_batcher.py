@@ -311,13 +311,15 @@ def test_a_model_that_refuses_says_why() -> None:
 
 
 def test_a_request_that_is_larger_than_a_batch_is_answered_whole(bench: Bench) -> None:
-    bench.busy()
     large = bench.submit(*map(float, range(1, 20)))
-    bench.gate.let(4)
-    assert answer(large) == [2.0 * value for value in range(1, 20)]
-    assert [len(rows) for rows in bench.ran] == [1, 8, 8, 3]
+    bench.gate.wait()
     times: Any = large.timeline
+    started = times.started
+    bench.gate.let(3)
+    assert answer(large) == [2.0 * value for value in range(1, 20)]
+    assert [len(rows) for rows in bench.ran] == [8, 8, 3]
     assert times.queued <= times.started <= times.computed
+    assert times.started == started  # with its first part
 
 
 def test_its_last_part_runs_with_others_that_came_later(bench: Bench) -> None:

@@ -60,6 +60,7 @@ def test_a_part_that_fails_ends_the_whole_and_the_others() -> None:
     rest.future.set_exception(RequestExpiredError("too late"))
     assert second.cancelled
     compute(second)
+    assert all(job.cancelled for job in (first, second, rest))
     with pytest.raises(RequestExpiredError, match="too late"):
         whole.future.result(0)
 
