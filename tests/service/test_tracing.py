@@ -187,7 +187,7 @@ def test_the_spans_of_a_server_arrive_where_they_are_sent(tmp_path: Path) -> Non
         return b""  # an empty response: all were taken
 
     collector = grpc.server(ThreadPoolExecutor(1))
-    handlers = {"Export": grpc.unary_unary_rpc_method_handler(export)}
+    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {"Export": grpc.unary_unary_rpc_method_handler(export)}
     collector.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(COLLECTOR, handlers),))
     endpoint = f"http://127.0.0.1:{collector.add_insecure_port('127.0.0.1:0')}"
     collector.start()
