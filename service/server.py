@@ -70,7 +70,7 @@ class Server:
             self.registry, self._record, self._metrics.statistics, self._tracer.begin if self._tracer is not None else None
         )
         self._transport = Transport(options.server.host, options.transport, self._servicer.handlers())
-        self._metrics.watch_calls(self._servicer.in_progress)
+        self._metrics.watch_calls(self._servicer.calls.in_progress)
         self._metrics.watch_server(self._state)
         self._admin = Admin(options.server.host, options.admin, self._metrics.exposition, lambda: self.ready, lambda: self._life.started)
 

@@ -16,8 +16,8 @@ from service.repository.registry import Registry, Served
 from service.request import Outcome, Request, Response, Statistics, Tensor, Timeline
 from service.rpc import codec, description, metadata
 from service.rpc._pb import inference_pb2 as pb
+from service.rpc.calls import Begin, Calls, Trace
 from service.rpc.status import code_of, trailers
-from service.trace_context import TraceContext
 
 __all__ = ["SERVICE", "Call", "InferenceServicer"]
 
@@ -37,21 +37,7 @@ class Call(Protocol):
         """Has `callback` called when the call ends, in whichever way; False when it has ended already."""
 
 
-class Trace:
-    """What a call turns out to be about, for the one line that is told of it."""
-
-    __slots__ = ("context", "model", "request_id", "timeline", "version")
-
-    def __init__(self) -> None:
-        self.model = ""
-        self.version = ""
-        self.request_id = ""
-        self.context: TraceContext | None = None
-        self.timeline = Timeline(monotonic())
-
-
 Method = Callable[["InferenceServicer", bytes, Call, Trace], bytes]
-Begin = Callable[[str, TraceContext | None], tuple[object, TraceContext]]  # a span, and where it is, from a method and its caller's
 
 
 class InferenceServicer:
@@ -68,8 +54,7 @@ class InferenceServicer:
         statistics: Callable[[str, str], Statistics],
         begin: Begin | None = None,
     ) -> None:
-        self._begin = begin
-        self._calls: set[Trace] = set()
+        self.calls = Calls(begin)
         self._registry = registry
         self._observe = observe
         self._statistics = statistics
@@ -78,10 +63,6 @@ class InferenceServicer:
     def handlers(self) -> Mapping[str, grpc.RpcMethodHandler[bytes, bytes]]:
         """A handler of raw messages for every RPC of the protocol, by its name."""
         return {name: grpc.unary_unary_rpc_method_handler(self._handler(name, METHODS[name])) for name in METHODS}
-
-    def in_progress(self) -> list[tuple[str, str]]:
-        """Model and version of each call that has not ended, empty where they are not known yet."""
-        return [(trace.model, trace.version) for trace in list(self._calls)]
 
     def server_live(self, data: bytes, call: Call, trace: Trace) -> bytes:
         return pb.ServerLiveResponse(live=True).SerializeToString()
@@ -147,10 +128,7 @@ class InferenceServicer:
 
         def handle(data: bytes, context: grpc.ServicerContext) -> bytes:
             trace, code, reason, answer, text = Trace(), grpc.StatusCode.OK, None, b"", ""
-            self._calls.add(trace)
-            trace.context, debug = metadata.read(context.invocation_metadata())
-            if self._begin is not None:
-                trace.timeline.span, trace.context = self._begin(name, trace.context)
+            debug = self.calls.open(name, trace, context.invocation_metadata())
             try:
                 answer = method(self, data, context, trace)
             except ServiceError as error:
@@ -165,7 +143,7 @@ class InferenceServicer:
             if debug and reason is None:
                 context.set_trailing_metadata(metadata.timing(trace.timeline))
             trace.timeline.ended = monotonic()
-            self._calls.discard(trace)
+            self.calls.close(trace)
             self._observe(_outcome(name, code, reason, text, trace))
             return answer
 
