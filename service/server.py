@@ -32,6 +32,7 @@ from service.tracing import TraceOptions, exporting
 __all__ = ["Options", "Server", "ServerOptions"]
 
 log = logging.getLogger("hornbeam.server")
+DAY = 86400  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,9 @@ class ServerOptions:
 
     host: Annotated[str, "Address for both ports; 0.0.0.0 opens them to the network."] = "127.0.0.1"
     drain_delay_seconds: Annotated[
-        float, "How long calls are still taken after SIGTERM, while load balancers learn that the server is not ready.", (0, None)
+        float, "How long calls are still taken after SIGTERM, while load balancers learn that the server is not ready.", (0, DAY)
     ] = 5.0
-    grace_seconds: Annotated[float, "How long requests in progress have to end once the server is told to stop.", (0, None)] = 30.0
+    grace_seconds: Annotated[float, "How long requests in progress have to end once the server is told to stop.", (0, DAY)] = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,9 @@ class ServerReading:
 
 
 def _pool(name: str) -> str:
-    """By how a thread's name begins."""
+    """By a thread's name: a model's own runners have its name and version, with a slash between."""
+    if "/" in name:
+        return "runner"
     return next((pool for pool in ("rpc", "runner", "admin") if name.startswith(pool)), "other")
 
 

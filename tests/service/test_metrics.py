@@ -228,7 +228,7 @@ def test_the_metrics_of_two_servers_are_apart() -> None:
 def test_calls_and_runs_in_progress_are_told_while_they_are(tmp_path: Path) -> None:
     gated = Gated(save_repository(tmp_path, "add2"), BatchOptions(max_batch_rows=8, max_queue_rows=8))
     gated.metrics.watch(gated.registry.statuses)
-    gated.metrics.watch_calls(gated.servicer.in_progress)
+    gated.metrics.watch_calls(gated.servicer.calls.in_progress)
     try:
         calls = [gated.stub.begin(add2_request(2))]
         gated.gate.wait()
@@ -287,7 +287,7 @@ def test_the_server_says_what_it_is_made_of(told: Server) -> None:
 def test_threads_are_told_by_what_they_are_for(told: Server) -> None:
     found = {sample.labels["pool"]: sample.value for sample in families(told.admin_port)["hornbeam_threads"].samples}
     assert set(found) == {"rpc", "runner", "admin", "other", "native"}
-    assert found["runner"] >= 1  # they are started as they are needed
+    assert found["runner"] >= 1
     assert found["rpc"] >= 1
     assert found["admin"] >= 1
 
