@@ -13,7 +13,7 @@ test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 parity: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m parity tests/parity
+	$(BIN)/python -m pytest -m parity tests/parity --numprocesses auto
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
