@@ -21,7 +21,7 @@ test-kserve: $(VENV)/.installed-test $(VENV)-kserve/.installed
 	HORNBEAM_TEST_KSERVE=$(VENV)-kserve/bin/python $(BIN)/python -m pytest tests/test_clients.py -k kserve
 
 parity: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m parity tests/parity
+	$(BIN)/python -m pytest -m parity tests/parity --numprocesses auto
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
