@@ -89,6 +89,7 @@ def shared_memory_status(regions: Iterable[Region]) -> pb.SystemSharedMemoryStat
 
 
 def _statistics(name: str, version: str, statistics: Statistics) -> pb.ModelStatistics:
+    answered = statistics.success.count
     return pb.ModelStatistics(
         name=name,
         version=version,
@@ -98,16 +99,26 @@ def _statistics(name: str, version: str, statistics: Statistics) -> pb.ModelStat
         inference_stats=pb.InferStatistics(
             success=_duration(statistics.success),
             fail=_duration(statistics.fail),
-            queue=_duration(statistics.queue),
-            compute_input=_duration(statistics.assembly),
-            compute_infer=_duration(statistics.compute),
-            compute_output=_duration(statistics.output),
+            queue=_phase(statistics.queue, answered),
+            compute_input=_phase(statistics.assembly, answered),
+            compute_infer=_phase(statistics.compute, answered),
+            compute_output=_phase(statistics.output, answered),
         ),
         batch_stats=[
             pb.InferBatchStatistics(batch_size=batch.rows, compute_input=_duration(batch.assembly), compute_infer=_duration(batch.compute))
             for batch in statistics.batches
         ],
     )
+
+
+def _phase(duration: Duration, answered: int) -> pb.StatisticDuration:
+    """A phase of the requests that were answered, each with the mean of all that have passed it.
+
+    Others have passed it too: those whose answer is on its way, and those whose caller went away. Clients compare the
+    counts of the phases, and perf_analyzer gives up where they differ.
+    """
+    mean = duration.seconds / duration.count if duration.count else 0.0
+    return pb.StatisticDuration(count=answered, ns=round(mean * answered * 1e9))
 
 
 def _duration(duration: Duration) -> pb.StatisticDuration:

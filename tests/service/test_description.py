@@ -8,7 +8,7 @@ import pytest
 from service.errors import StartupError
 from service.repository.layout import ModelFile, find_models
 from service.repository.registry import Registry, Served
-from service.request import DATATYPES
+from service.request import DATATYPES, Duration, Statistics
 from service.rpc import description
 from service.rpc._pb import inference_pb2 as pb
 from tests.service.conftest import Refused, Stub, refusal
@@ -60,6 +60,34 @@ def test_the_config_names_the_datatype(stub: Stub, name: str) -> None:
 def test_there_is_no_config_of_an_unknown_model(stub: Stub) -> None:
     found = refusal(lambda: config(stub, "nope"))
     assert found == Refused(grpc.StatusCode.NOT_FOUND, "Request for unknown model: 'nope' is not found")
+
+
+def test_the_phases_of_requests_are_counted_alike_though_some_are_not_answered_yet() -> None:
+    passed = Statistics(
+        last_answer=None,
+        rows=6,
+        executions=5,
+        success=Duration(4, 8.0),
+        fail=Duration(1, 0.5),
+        queue=Duration(6, 6.0),
+        assembly=Duration(5, 1.0),
+        compute=Duration(5, 2.5),
+        output=Duration(4, 0.4),
+        batches=(),
+    )
+    (told,) = description.model_statistics([("add2", "1", passed)]).model_stats
+    stats = told.inference_stats
+    phases = (stats.queue, stats.compute_input, stats.compute_infer, stats.compute_output)
+    assert [phase.count for phase in phases] == [4] * 4 == [stats.success.count] * 4
+    assert [phase.ns / 1e9 for phase in phases] == [4.0, 0.8, 2.0, 0.4]
+    assert (stats.success.ns, stats.fail.count, stats.fail.ns) == (8_000_000_000, 1, 500_000_000)
+
+
+def test_nothing_has_no_mean() -> None:
+    nothing = Duration(0, 0.0)
+    empty = Statistics(None, 0, 0, nothing, nothing, nothing, nothing, nothing, nothing, ())
+    (told,) = description.model_statistics([("add2", "1", empty)]).model_stats
+    assert (told.inference_stats.queue.count, told.inference_stats.queue.ns) == (0, 0)
 
 
 def test_the_index_has_every_model(stub: Stub) -> None:
