@@ -11,6 +11,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import tritonclient.grpc as triton
 import tritonclient.utils.shared_memory as shared
@@ -24,7 +25,14 @@ TELLING: dict[str, list[Any]] = {
     "BYTES": ["plain", "", "ünï\0"],
     "BF16": [0.5, -3.0, 1e38],
 }
-NUMPY: dict[str, Any] = {"BOOL": bool, "FP16": np.float16, "FP32": np.float32, "FP64": np.float64, "BYTES": object, "BF16": np.float32}
+NUMPY: dict[str, Any] = {
+    "BOOL": bool,
+    "FP16": np.float16,
+    "FP32": np.float32,
+    "FP64": np.float64,
+    "BYTES": object,
+    "BF16": ml_dtypes.bfloat16,
+}
 for bits in (8, 16, 32, 64):
     for kind, letter in (("INT", "i"), ("UINT", "u")):
         NUMPY[f"{kind}{bits}"] = np.dtype(f"{letter}{bits // 8}")
@@ -65,8 +73,7 @@ def datatypes(client: Any) -> dict[str, bool]:
         found = client.infer(f"ident_{name.lower()}", [tensor("x", sent, name)]).as_numpy("y")
         if name == "BYTES":
             found = np.array([[text.decode() for text in line] for line in found], object)
-        expected = sent if name != "BF16" else (sent.view(np.uint32) & 0xFFFF0000).view(np.float32)
-        seen[name] = bool(np.array_equal(found, expected, equal_nan=NUMPY[name] in (np.float16, np.float32, np.float64)))
+        seen[name] = found.tolist() == sent.tolist() or (found.dtype == sent.dtype and found.tobytes() == sent.tobytes())
     return seen
 
 
