@@ -4,13 +4,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-kserve parity check bench bench-export proto clean
+.PHONY: demo test test-gpu test-kserve parity check bench bench-export proto clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python tests/digits/demo.py
 
-test: $(VENV)/.installed-test
+test: $(VENV)/.installed-test $(VENV)/.prometheus
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# Needs onnxruntime-gpu in onnxruntime's place, and a device; each test says why where it is skipped.
+test-gpu: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m gpu -rs tests/gpu
 
 # KServe's client brings half a gigabyte: its test is skipped unless it is asked for.
 test-kserve: $(VENV)/.installed-test $(VENV)-kserve/.installed
@@ -46,6 +50,13 @@ $(VENV)/.installed: pyproject.toml
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	touch $@
+
+# Prometheus and promtool, which the tests ask what they make of the metrics. They are unpacked rather than installed, so that no
+# daemon begins to run; where there is no Debian to have them from, those tests are skipped and say so.
+$(VENV)/.prometheus: $(VENV)/.installed-test
+	@if command -v prometheus >/dev/null && command -v promtool >/dev/null; then touch $@; else cd $(VENV) && \
+	  { apt-get -qq -o APT::Sandbox::User=root download prometheus || { apt-get -qq update && apt-get -qq -o APT::Sandbox::User=root download prometheus; }; } && \
+	  dpkg -x prometheus_*.deb prometheus && rm prometheus_*.deb && touch .prometheus; fi || echo "no prometheus: its tests are skipped"
 
 $(VENV)-kserve/.installed:
 	$(PYTHON) -m venv $(VENV)-kserve

@@ -11,7 +11,7 @@
     ├── ControlNotAllowedError        PRECONDITION   the repository is not under the caller's control
     ├── LoadFailedError               INTERNAL   a model that was to be loaded could not be
     ├── QueueFullError                EXHAUSTED
-    ├── OutOfMemoryError              EXHAUSTED
+    ├── OutOfMemoryError              EXHAUSTED  the model found no memory to run on this input
     ├── RequestExpiredError           EXPIRED    its deadline passed before it was computed
     ├── RequestCancelledError         CANCELLED
     └── ExecutionFailedError          INTERNAL   the model itself failed
@@ -68,7 +68,7 @@ class ServiceError(Exception):
 
     kind: ClassVar[Kind]
     reason: ClassVar[str]
-    retry_after: ClassVar[float | None] = None  # seconds after which it is worth asking again; None when it never is
+    retry_after: float | None = None  # seconds after which it is worth asking again; None when it never is
 
 
 class InvalidRequestError(ServiceError):
@@ -146,15 +146,20 @@ class LoadFailedError(ServiceError):
 
 
 class QueueFullError(ServiceError):
-    """More is waiting than the model's queue may hold."""
+    """More is waiting than the model's queue may hold; `retry_after` is about how long that takes to run, where it is known."""
 
     kind = Kind.EXHAUSTED
     reason = "queue_full"
     retry_after = 0.1
 
+    def __init__(self, text: str, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        if retry_after is not None:
+            self.retry_after = retry_after
+
 
 class OutOfMemoryError(ServiceError):
-    """There is no memory for the request, or there was none for the batch that it was in."""
+    """The model found no memory to run on this input."""
 
     kind = Kind.EXHAUSTED
     reason = "memory"
@@ -169,7 +174,7 @@ class RequestExpiredError(ServiceError):
 
 
 class RequestCancelledError(ServiceError):
-    """The caller went away while the request waited; it was not computed."""
+    """The caller went away before the request was computed."""
 
     kind = Kind.CANCELLED
     reason = "cancelled"

@@ -36,7 +36,7 @@ Dim = int | str | None  # known, free under a name, or free
 class Datatype:
     """One of the protocol's datatypes: ONNX Runtime's name for it, NumPy's, and the field for its typed contents.
 
-    `contents` is None for what travels raw only. BYTES is a tensor of strings.
+    `contents` is None for what travels raw only. BYTES is a tensor of strings. NumPy has no BF16: its arrays hold the 16 bits.
     """
 
     name: str
@@ -60,6 +60,7 @@ DATATYPES: Mapping[str, Datatype] = {
         ("FP16", "float16", "<f2", None),
         ("FP32", "float", "<f4", "fp32_contents"),
         ("FP64", "double", "<f8", "fp64_contents"),
+        ("BF16", "bfloat16", "<u2", None),  # behind UINT16, which is what an array of that dtype is when nothing else is said
         ("BYTES", "string", "O", "bytes_contents"),
     )
 }
@@ -67,11 +68,15 @@ DATATYPES: Mapping[str, Datatype] = {
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """The name, datatype and shape of an input or output; the shape counts the batch."""
+    """The name, datatype and shape of an input or output; the shape counts the batch.
+
+    An `optional` input may be left out: the model then takes a value of its own.
+    """
 
     name: str
     datatype: Datatype
     shape: tuple[Dim, ...]
+    optional: bool = False
 
     @property
     def wire_shape(self) -> list[int]:
@@ -133,6 +138,9 @@ class Timeline:
     computed: float | None = None
     answered: float | None = None
     ended: float | None = None  # with an answer or without
+    deadline: float | None = None
+    batch_rows: int = 0  # that ran together with it, its own included
+    span: object = None  # what traces the call, where calls are traced
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +148,7 @@ class Outcome:
     """What became of one call: told once, and turned into metrics by a table.
 
     `model` and `version` are empty unless they are those of a model that is there: callers must not make up labels.
+    `trace` is the id of the trace that it belongs to, `sampled` whether anybody keeps that; `text` is what the caller was told.
     """
 
     method: str
@@ -148,11 +157,19 @@ class Outcome:
     version: str = ""
     reason: str | None = None  # why it was rejected
     timeline: Timeline = field(default_factory=lambda: Timeline(0.0))
+    trace: str = ""
+    sampled: bool = False
+    request_id: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRun:
-    """One execution of a model: how many requests and rows ran together, and the seconds to put them together and to run."""
+    """One execution of a model: how many requests and rows ran together, and the seconds to put them together and to run.
+
+    `rows` are the callers'. `padding_rows` were added to them, and `padding_elements` to the elements of all inputs, those rows'
+    included. `timelines` are the requests'.
+    """
 
     model: str
     version: str
@@ -160,6 +177,9 @@ class BatchRun:
     rows: int
     assembly_seconds: float
     seconds: float
+    padding_rows: int = 0
+    padding_elements: int = 0
+    timelines: tuple[Timeline, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

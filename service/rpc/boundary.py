@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
@@ -12,11 +12,14 @@ import grpc
 
 from service.errors import OutOfMemoryError, ServiceError
 from service.request import Outcome, Timeline
+from service.rpc import metadata
 from service.rpc.status import code_of, trailers
+from service.trace_context import TraceContext
 
-__all__ = ["Call", "Failure", "Trace", "failure_of", "outcome_of"]
+__all__ = ["Begin", "Boundary", "Call", "Failure", "Trace", "failure_of"]
 
 log = logging.getLogger("hornbeam.rpc")
+Begin = Callable[[str, TraceContext | None], tuple[object, TraceContext]]  # a span, and where it is, from a method and its caller's
 
 
 class Call(Protocol):
@@ -30,13 +33,19 @@ class Call(Protocol):
 
 
 class Trace:
-    """What a call turns out to be about, for the one line that is told of it."""
+    """What a call turns out to be about, for the one line that is told of it.
 
-    __slots__ = ("model", "timeline", "version")
+    `context` is the trace that it is a part of; `debug` says that the caller wants to know where the time went.
+    """
+
+    __slots__ = ("context", "debug", "model", "request_id", "timeline", "version")
 
     def __init__(self) -> None:
         self.model = ""
         self.version = ""
+        self.request_id = ""
+        self.context: TraceContext | None = None
+        self.debug = False
         self.timeline = Timeline(monotonic())
 
 
@@ -67,8 +76,40 @@ def failure_of(error: Exception, method: str, trace: Trace) -> Failure:
     return Failure(grpc.StatusCode.INTERNAL, "internal error; the server's log has the details", "bug")
 
 
-def outcome_of(method: str, trace: Trace, failure: Failure | None) -> Outcome:
-    """What is told of a call, or of a request of a stream, that ends now."""
-    trace.timeline.ended = monotonic()
-    code = grpc.StatusCode.OK if failure is None else failure.code
-    return Outcome(method, code.name, trace.model, trace.version, failure.reason if failure else None, trace.timeline)
+class Boundary:
+    """The calls in progress: who begins one comes in here, and whoever ends it tells of it here.
+
+    Each of `observers` is told of each call that has ended; `begin` begins its span, where calls are traced.
+    """
+
+    def __init__(self, observers: Sequence[Callable[[Outcome], None]], begin: Begin | None = None) -> None:
+        self._observers = observers
+        self._begin = begin
+        self._calls: set[Trace] = set()
+
+    def in_progress(self) -> list[tuple[str, str]]:
+        """Model and version of each call that has not ended, empty where they are not known yet."""
+        return [(trace.model, trace.version) for trace in list(self._calls)]
+
+    def enter(self, method: str, given: Iterable[tuple[str, str | bytes]]) -> Trace:
+        """What is known of a call, or of a request of a stream, that begins with the metadata that was `given`."""
+        trace = Trace()
+        self._calls.add(trace)
+        trace.context, trace.debug = metadata.read(given)
+        if self._begin is not None:
+            trace.timeline.span, trace.context = self._begin(method, trace.context)
+        return trace
+
+    def leave(self, method: str, trace: Trace, failure: Failure | None) -> None:
+        """Tells of a call, or of a request of a stream, that ends now."""
+        trace.timeline.ended = monotonic()
+        self._calls.discard(trace)
+        outcome = _outcome(method, trace, failure)
+        for tell in self._observers:
+            tell(outcome)
+
+
+def _outcome(method: str, trace: Trace, failure: Failure | None) -> Outcome:
+    code, reason, text = (grpc.StatusCode.OK, None, "") if failure is None else (failure.code, failure.reason, failure.text)
+    trace_id, sampled = (trace.context.trace_id, trace.context.sampled) if trace.context else ("", False)
+    return Outcome(method, code.name, trace.model, trace.version, reason, trace.timeline, trace_id, sampled, trace.request_id, text)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from service.errors import InvalidRequestError, quoted
-from service.repository.registry import Served
 from service.request import DATATYPES, Array, Tensor, TensorSpec
 
-__all__ = ["check", "classified", "labels_of"]
+__all__ = ["check", "classified"]
 
 MAX_ELEMENTS = 1_000_000  # of a row, as in Triton, and of the answer
 KINDS = "iuf"
@@ -43,11 +42,6 @@ def classified(tensor: Tensor, count: int, batched: bool, labels: Sequence[str])
     texts = [_text(value, index, labels) for row in rows for index, value in _largest(row, count)]
     shape = (len(tensor.array), count) if batched else (count,)
     return Tensor(tensor.name, DATATYPES["BYTES"], np.array(texts, object).reshape(shape))
-
-
-def labels_of(served: Served) -> Mapping[str, Sequence[str]]:
-    """The labels of a model's classes by output, in the order of their indices; none where nobody wrote any."""
-    return {}
 
 
 def _largest(row: Array, count: int) -> list[tuple[int, int | float]]:

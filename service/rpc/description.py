@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import cast
 
+from service.engine.queue import BatchOptions
 from service.repository.layout import FILE
 from service.repository.registry import ModelStatus, Served, State
 from service.request import Datatype, Duration, Statistics, TensorSpec
@@ -20,6 +21,7 @@ STATES: Mapping[State, str] = {
     State.READY: "READY",
     State.DRAINING: "UNLOADING",
     State.FAILED: "UNAVAILABLE",
+    State.UNLOADED: "UNAVAILABLE",
 }
 
 
@@ -48,7 +50,9 @@ def model_config(served: Served) -> pb.ModelConfig:
         version_policy=pb.ModelVersionPolicy(latest=pb.ModelVersionPolicy.Latest(num_versions=1)),
         max_batch_size=served.batcher.max_batch_rows if batched else 0,
         input=[
-            pb.ModelInput(name=spec.name, data_type=_data_type(spec.datatype), dims=_dims(spec, batched))
+            pb.ModelInput(
+                name=spec.name, data_type=_data_type(spec.datatype), dims=_dims(spec, batched and not spec.optional), optional=spec.optional
+            )
             for spec in signature.inputs.values()
         ],
         output=[
@@ -57,7 +61,7 @@ def model_config(served: Served) -> pb.ModelConfig:
         ],
         instance_group=[pb.ModelInstanceGroup(name=served.name, count=served.batcher.runners, kind=kind)],
         default_model_filename=FILE,
-        dynamic_batching=pb.ModelDynamicBatching() if batched else None,
+        dynamic_batching=_dynamic_batching(served.batcher.options) if batched else None,
         model_transaction_policy=pb.ModelTransactionPolicy(decoupled=False),
     )
 
@@ -108,6 +112,23 @@ def _statistics(name: str, version: str, statistics: Statistics) -> pb.ModelStat
             pb.InferBatchStatistics(batch_size=batch.rows, compute_input=_duration(batch.assembly), compute_infer=_duration(batch.compute))
             for batch in statistics.batches
         ],
+    )
+
+
+def _dynamic_batching(options: BatchOptions) -> pb.ModelDynamicBatching:
+    """How requests wait for each other; where Triton's queue counts requests, this one counts rows."""
+    policy = pb.ModelQueuePolicy(
+        timeout_action=pb.ModelQueuePolicy.REJECT,
+        default_timeout_microseconds=round(options.default_timeout_seconds * 1e6),
+        allow_timeout_override=True,
+        max_queue_size=min(options.max_queue_rows, 2**32 - 1),
+    )
+    return pb.ModelDynamicBatching(
+        preferred_batch_size=options.preferred_rows,
+        max_queue_delay_microseconds=round(options.max_delay_seconds * 1e6),
+        priority_levels=options.priority_levels,
+        default_priority_level=options.default_priority,
+        default_queue_policy=policy,
     )
 
 

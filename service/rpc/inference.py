@@ -47,7 +47,7 @@ class Pending:
         delivery = self.deliveries.get(tensor.name)
         if delivery is None or not delivery.classes:
             return tensor
-        labels = classification.labels_of(self.served).get(tensor.name, ())
+        labels = self.served.settings.classes.get(tensor.name, ())
         return classification.classified(tensor, delivery.classes, self.served.session.signature.batched, labels)
 
 
@@ -63,9 +63,9 @@ class Inference:
         served = self.find(message.model_name, message.model_version, trace)
         request = codec.decode_request(message, trace.timeline.received, self.regions)
         deliveries = codec.decode_deliveries(message, self.regions)
-        deadline = _deadline(request, call)
+        trace.timeline.deadline = _deadline(request, call)
         while True:
-            job = served.job(request, deadline, trace.timeline)
+            job = served.job(request, trace.timeline.deadline, trace.timeline)
             for name, delivery in deliveries.items():
                 if delivery.classes:
                     classification.check(served.session.signature.outputs[name])

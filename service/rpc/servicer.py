@@ -8,12 +8,12 @@ from time import monotonic
 import grpc
 
 from service import __version__
-from service.errors import InvalidRequestError, NotSupportedError
+from service.errors import InvalidRequestError, NotSupportedError, quoted
 from service.repository.registry import Registry, Served
 from service.request import Outcome, Statistics
-from service.rpc import codec, description, repository_control
+from service.rpc import codec, description, metadata, repository_control
 from service.rpc._pb import inference_pb2 as pb
-from service.rpc.boundary import Call, Failure, Trace, failure_of, outcome_of
+from service.rpc.boundary import Begin, Boundary, Call, Failure, Trace, failure_of
 from service.rpc.inference import Inference
 from service.rpc.repository_control import Control, NoControl
 from service.rpc.settings import LogSettings, TraceSettings
@@ -46,7 +46,7 @@ class InferenceServicer:
     """The Open Inference Protocol and Triton's extensions over a registry of models.
 
     `observe` is told of each call, and of each request of a stream, when it has ended; `statistics` tells what a model version
-    has done so far; `control` loads and unloads models for callers.
+    has done so far; `begin` begins a call's span, where calls are traced; `control` loads and unloads models for callers.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class InferenceServicer:
         registry: Registry,
         observe: Callable[[Outcome], None],
         statistics: Callable[[str, str], Statistics],
+        begin: Begin | None = None,
         control: Control | None = None,
         shared_memory: SharedMemoryOptions | None = None,
     ) -> None:
@@ -63,8 +64,8 @@ class InferenceServicer:
         self._regions = Regions(shared_memory or SharedMemoryOptions())
         self._log_settings, self._trace_settings = LogSettings(), TraceSettings()
         self._inference = Inference(self._served, self._regions)
-        self._told = (observe, self._trace_settings.record)
-        self._streams = Streams(self._inference, self._observe)
+        self._boundary = Boundary((observe, self._trace_settings.record), begin)
+        self._streams = Streams(self._inference, self._boundary)
         self.draining = False
 
     def handlers(self) -> Mapping[str, grpc.RpcMethodHandler[bytes, bytes]]:
@@ -78,6 +79,10 @@ class InferenceServicer:
     def end_streams(self) -> None:
         """Has streams end when what they have read is answered; they would hold up a stop for the whole grace."""
         self._streams.end()
+
+    def in_progress(self) -> list[tuple[str, str]]:
+        """Model and version of each call that has not ended, empty where they are not known yet."""
+        return self._boundary.in_progress()
 
     # The Open Inference Protocol.
 
@@ -102,12 +107,14 @@ class InferenceServicer:
         return description.model_metadata(served, self._registry.versions(served.name)).SerializeToString()
 
     def model_infer(self, data: bytes, call: Call, trace: Trace) -> bytes:
-        pending = self._inference.begin(codec.parse(pb.ModelInferRequest, data), call, trace)
+        message = codec.parse(pb.ModelInferRequest, data)
+        trace.request_id = quoted(message.id)
+        pending = self._inference.begin(message, call, trace)
         if not call.add_callback(pending.job.future.cancel):  # type: ignore[arg-type]  # what it returns does not matter
             pending.job.future.cancel()
-        message = pb.ModelInferResponse()
-        pending.answer(message)
-        encoded = message.SerializeToString()
+        response = pb.ModelInferResponse()
+        pending.answer(response)
+        encoded = response.SerializeToString()
         trace.timeline.answered = monotonic()
         return encoded
 
@@ -178,22 +185,20 @@ class InferenceServicer:
         trace.version = str(served.version)
         return served
 
-    def _observe(self, outcome: Outcome) -> None:
-        for tell in self._told:
-            tell(outcome)
-
     def _handler(self, name: str, method: Method) -> Callable[[bytes, grpc.ServicerContext], bytes]:
         """The boundary: what a method raises becomes a status, and every call is observed."""
 
         def handle(data: bytes, context: grpc.ServicerContext) -> bytes:
-            trace, answer = Trace(), b""
+            trace, answer = self._boundary.enter(name, context.invocation_metadata()), b""
             failure: Failure | None = None
             try:
                 answer = method(self, data, context, trace)
             except Exception as error:
                 failure = failure_of(error, name, trace)
                 failure.tell(context)
-            self._observe(outcome_of(name, trace, failure))
+            self._boundary.leave(name, trace, failure)
+            if failure is None and trace.debug:
+                context.set_trailing_metadata(metadata.timing(trace.timeline))
             return answer
 
         return handle

@@ -7,18 +7,17 @@ to each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from queue import SimpleQueue
 from threading import Lock, Semaphore, Thread
 from time import monotonic
 
 import grpc
 
-from service.errors import DrainingError, RequestCancelledError
-from service.request import Outcome
+from service.errors import DrainingError, RequestCancelledError, quoted
 from service.rpc import codec
 from service.rpc._pb import inference_pb2 as pb
-from service.rpc.boundary import Failure, Trace, failure_of, outcome_of
+from service.rpc.boundary import Boundary, Failure, Trace, failure_of
 from service.rpc.inference import Inference, Pending
 
 __all__ = ["MAX_IN_FLIGHT", "METHOD", "Streams"]
@@ -29,18 +28,18 @@ STATUS_WANTED = ("triton_grpc_error", "true")  # metadata: the first error ends 
 
 
 class Streams:
-    """The streams in progress. `observe` is told of each request of each stream when it has ended."""
+    """The streams in progress; each request of each of them passes the boundary."""
 
-    def __init__(self, inference: Inference, observe: Callable[[Outcome], None]) -> None:
+    def __init__(self, inference: Inference, boundary: Boundary) -> None:
         self._inference = inference
-        self._observe = observe
+        self._boundary = boundary
         self._open: set[_Stream] = set()
         self._lock = Lock()
         self._ended = False
 
     def answers(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         """The messages that answer those of `requests`."""
-        stream = _Stream(self._inference, self._observe, context)
+        stream = _Stream(self._inference, self._boundary, context)
         with self._lock:
             self._open.add(stream)
             if self._ended:
@@ -65,8 +64,8 @@ class _Entry:
 
     __slots__ = ("failure", "id", "pending", "trace")
 
-    def __init__(self) -> None:
-        self.trace = Trace()
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
         self.id = ""
         self.pending: Pending | None = None
         self.failure: Failure | None = None
@@ -79,9 +78,9 @@ class _Entry:
 class _Stream:
     """One stream: what has been read waits in `_read` in its order, and None there is the end of it."""
 
-    def __init__(self, inference: Inference, observe: Callable[[Outcome], None], context: grpc.ServicerContext) -> None:
+    def __init__(self, inference: Inference, boundary: Boundary, context: grpc.ServicerContext) -> None:
         self._inference = inference
-        self._observe = observe
+        self._boundary = boundary
         self._context = context
         self._slots = Semaphore(MAX_IN_FLIGHT)
         self._read: SimpleQueue[_Entry | None] = SimpleQueue()
@@ -132,14 +131,15 @@ class _Stream:
 
     def _begin(self, data: bytes) -> bool:
         """Queues a request; False when the stream is over, and nothing is to be read any more."""
-        entry = _Entry()
         with self._lock:
             if self._over or self._draining:
                 return False
+            entry = _Entry(self._boundary.enter(METHOD, self._context.invocation_metadata() or ()))
             self._in_flight.add(entry)
         try:
             message = codec.parse(pb.ModelInferRequest, data)
             entry.id = message.id
+            entry.trace.request_id = quoted(message.id)
             entry.pending = self._inference.begin(message, self._context, entry.trace)
         except Exception as error:  # the boundary of a request: the stream goes on
             entry.failure = failure_of(error, METHOD, entry.trace)
@@ -186,4 +186,4 @@ class _Stream:
             if entry not in self._in_flight:
                 return
             self._in_flight.remove(entry)
-        self._observe(outcome_of(METHOD, entry.trace, entry.failure))
+        self._boundary.leave(METHOD, entry.trace, entry.failure)

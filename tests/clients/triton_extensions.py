@@ -1,6 +1,6 @@
 """Asks a server of the tests' models all that tritonclient can ask; run by an interpreter that has it.
 
-    python tests/clients/triton_extensions.py ADDRESS
+    python tests/clients/triton_extensions.py ADDRESS ADD2.onnx
 
 Prints what it saw as JSON. Nothing here knows the server: what a user of Triton's would write works unchanged.
 """
@@ -8,6 +8,7 @@ Prints what it saw as JSON. Nothing here knows the server: what a user of Triton
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -154,7 +155,25 @@ def classes(client: Any) -> list[list[str]]:
     return [[text.decode() for text in line] for line in result.as_numpy("sum")]
 
 
-def main(address: str) -> None:
+def control(client: Any, model: str) -> dict[str, Any]:
+    """Takes a model out and puts it back, and brings one of its own."""
+    client.unload_model("total")
+    rows = [tensor("x", row(1))]
+    seen: dict[str, Any] = {"unloaded": refused(lambda: client.infer("total", rows))}
+    client.load_model("total")
+    seen["loaded again"] = client.infer("total", rows).as_numpy("y").tolist()
+    client.load_model(
+        "mine", config=json.dumps({"backend": "onnxruntime", "max_batch_size": 8}), files={"file:1/model.onnx": Path(model).read_bytes()}
+    )
+    seen["mine"] = client.infer("mine", pair(1)).as_numpy("sum").tolist()
+    seen["its size"] = client.get_model_config("mine", as_json=True)["config"]["max_batch_size"]
+    seen["broken"] = refused(lambda: client.load_model("mine", config="{}", files={"file:1/model.onnx": b"onnx"}))
+    seen["still mine"] = client.infer("mine", pair(2)).as_numpy("sum").tolist()
+    client.unload_model("mine")
+    return {**seen, "gone": refused(lambda: client.infer("mine", pair(1))), "unknown": refused(lambda: client.load_model("nope"))}
+
+
+def main(address: str, model: str) -> None:
     client = triton.InferenceServerClient(address)
     config = client.get_model_config("add2", as_json=True)["config"]
     seen = {
@@ -179,8 +198,7 @@ def main(address: str) -> None:
         ],
         "trace settings cleared": client.update_trace_settings("add2", {"trace_level": None, "trace_rate": None}, as_json=True)["settings"],
         "index": [model["state"] for model in client.get_model_repository_index(as_json=True)["models"]],
-        "load": refused(lambda: client.load_model("add2", config=json.dumps({"max_batch_size": 8}), files={"file:1/model.onnx": b"onnx"})),
-        "unload": refused(lambda: client.unload_model("add2")),
+        "control": control(client, model),
         "unknown model": refused(lambda: client.infer("nope", pair(1))),
     }
     answered = client.get_inference_statistics("add2", as_json=True)["model_stats"][0]

@@ -31,7 +31,7 @@ def test_only_those_outputs_come_that_are_asked_for(client: Client) -> None:
     assert list(client.infer("add2", {"a": ROWS, "b": ROWS}, ["difference"], timeout=PATIENCE)) == ["difference"]
 
 
-@pytest.mark.parametrize("name", [name for name in DATATYPES if name != "BYTES"])
+@pytest.mark.parametrize("name", [name for name in DATATYPES if name not in ("BYTES", "BF16")])
 def test_every_datatype_comes_back_as_it_went(client: Client, name: str) -> None:
     sent = np.array([[0, 1, 1], [1, 0, 1]]).astype(DATATYPES[name].numpy)
     found = client.infer(f"ident_{name.lower()}", {"x": sent}, timeout=PATIENCE)["y"]

@@ -33,7 +33,6 @@ FIELDS = {
     "unknown datatype": "inputs[0].datatype",
     "wrong size": "inputs[0].shape",
     "negative size": "inputs[0].shape",
-    "more rows than a batch may have": "inputs[0].shape",
     "different rows among inputs": "inputs[1].shape",
     "too many bytes": "inputs[1]",
     "an entry too few": "inputs[1]",

@@ -16,14 +16,13 @@ from service.engine.batcher import BatchOptions
 from service.errors import Kind, ServiceError
 from service.metrics import Metrics
 from service.repository.layout import find_models
-from service.repository.registry import Registry
 from service.request import Array
 from service.rpc._pb import inference_pb2 as pb
 from service.rpc.servicer import InferenceServicer
 from service.rpc.status import CODES, code_of
 from service.rpc.transport import THREADS, Transport, TransportOptions
 from service.server import Options, Server
-from tests.service.conftest import FREE_PORTS, PATIENCE, Gated, Refused, Stub, add2_request, arrays, refusal, request, scrape
+from tests.service.conftest import FREE_PORTS, PATIENCE, Gated, Refused, Stub, add2_request, arrays, refusal, registry_of, request, scrape
 from tests.service.models import save_repository
 
 Code = grpc.StatusCode
@@ -171,7 +170,6 @@ CASES = (
         "the shape [0, 4611686018427387904, 4611686018427387904] of input 'x' is",
     ),
     Case("more axes than any array", first(shape=[1] * 63 + [4, 1]), INVALID, "input 'a' has 65 dimensions, and may have 64"),
-    Case("more rows than a batch may have", add2_request(65), INVALID, "inference request batch-size must be <= 64 for 'add2'"),
     Case(
         "different rows among inputs",
         request("add2", {"a": ROWS, "b": np.ones((2, 4), np.float32)}),
@@ -497,7 +495,7 @@ def test_control_characters_of_a_caller_reach_neither_texts_nor_logs(
         text = refusal(lambda: stub.infer(message)).text
     assert "evil?2026-01-01 ERROR forged?[31m?" in text
     assert all(char.isprintable() for char in text)
-    assert "forged" not in caplog.text
+    assert all(record.getMessage().isprintable() for record in caplog.records)
 
 
 LONG = "x" * 100_000
@@ -591,11 +589,7 @@ def test_a_request_that_is_cancelled_in_the_queue_is_not_computed(gated: Gated) 
 @pytest.fixture
 def loading(repository: Path) -> Iterator[tuple[InferenceServicer, Stub]]:
     """A server whose models have not been loaded."""
-
-    def load(_: object) -> Any:
-        raise AssertionError("nothing is loaded here")
-
-    servicer = InferenceServicer(Registry(find_models(repository), load), lambda _: None, Metrics().statistics)
+    servicer = InferenceServicer(registry_of(find_models(repository)), lambda _: None, Metrics().statistics)
     transport = Transport("127.0.0.1", TransportOptions(grpc_port=0), servicer.handlers())
     transport.start()
     with Stub(transport.port) as stub:

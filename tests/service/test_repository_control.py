@@ -12,11 +12,10 @@ import pytest
 from service.errors import LoadFailedError, ModelNotFoundError
 from service.metrics import Metrics
 from service.repository.layout import find_models
-from service.repository.registry import Registry
 from service.rpc._pb import inference_pb2 as pb
 from service.rpc.servicer import InferenceServicer
 from service.rpc.transport import Transport, TransportOptions
-from tests.service.conftest import PATIENCE, Refused, Stub, refusal
+from tests.service.conftest import PATIENCE, Refused, Stub, refusal, registry_of
 from tests.service.models import save_repository
 
 Code = grpc.StatusCode
@@ -47,8 +46,8 @@ def notebook() -> Notebook:
 @pytest.fixture
 def controlled(tmp_path: Path, notebook: Notebook) -> Iterator[Stub]:
     """A server whose models are under its callers' control."""
-    registry = Registry(find_models(save_repository(tmp_path, "add2")), lambda _: pytest.fail("nothing is loaded here"))
-    servicer = InferenceServicer(registry, lambda _: None, Metrics().statistics, notebook)
+    registry = registry_of(find_models(save_repository(tmp_path, "add2")))
+    servicer = InferenceServicer(registry, lambda _: None, Metrics().statistics, control=notebook)
     transport = Transport("127.0.0.1", TransportOptions(grpc_port=0), servicer.handlers())
     transport.start()
     with Stub(transport.port) as stub:
@@ -139,4 +138,6 @@ def test_what_cannot_be_done_is_refused(controlled: Stub, call: Any, arguments: 
 @pytest.mark.parametrize("call", [load, unload], ids=["load", "unload"])
 def test_models_are_not_the_callers_unless_they_are_put_under_their_control(stub: Stub, call: Any) -> None:
     found = refusal(lambda: call(stub))
-    assert found == Refused(Code.FAILED_PRECONDITION, "explicit model load / unload is not allowed if polling is enabled")
+    assert found == Refused(
+        Code.FAILED_PRECONDITION, "explicit model load / unload is not allowed; start the server with --model-control explicit"
+    )
