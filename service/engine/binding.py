@@ -20,7 +20,7 @@ from onnxruntime.capi import _pybind_state as native
 from service.errors import StartupError
 from service.request import Array, Signature, TensorSpec
 
-__all__ = ["Bindings", "Shapes", "can_bind", "graph_ids", "has_known_shape", "shapes_of"]
+__all__ = ["Bindings", "Shapes", "can_bind", "graph_ids", "graph_of", "has_known_shape", "shapes_of"]
 
 log = logging.getLogger("hornbeam.engine")
 Shapes = tuple[tuple[str, tuple[int, ...]], ...]
@@ -62,6 +62,11 @@ def has_known_shape(output: TensorSpec, inputs: Mapping[str, TensorSpec]) -> boo
     """Whether an output's shape follows from the inputs', so that its buffer can be used again."""
     names = {dim for spec in inputs.values() if not spec.optional for dim in spec.shape if isinstance(dim, str)}
     return all(isinstance(dim, int) or dim in names for dim in output.shape)
+
+
+def graph_of(number: int, settled: bool, varying: bool) -> int:
+    """The graph that a run captures or replays, -1 for none: not while its buffers are not those of the runs to come."""
+    return number if settled and not varying else _NO_GRAPH
 
 
 class Bindings:
@@ -146,7 +151,7 @@ class _Binding:
             self._binding.bind_output(name, *self._place)
         if self._graph is not None:
             options = options or onnxruntime.RunOptions()
-            options.add_run_config_entry(_GRAPH, str(self._graph if self._settled and not self._varying else _NO_GRAPH))
+            options.add_run_config_entry(_GRAPH, str(graph_of(self._graph, self._settled, bool(self._varying))))
         self._session.run_with_iobinding(self._binding, options)
         values = self._binding.get_outputs()
         if not self._settled:

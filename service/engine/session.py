@@ -24,7 +24,7 @@ __all__ = ["DeviceOptions", "Session", "Stop"]
 log = logging.getLogger("hornbeam.engine")
 _BY_ONNX = {datatype.onnx: datatype for datatype in DATATYPES.values()}
 _FREE_SIZES = (1, 16, 64, 256)  # tried in turn for the axes that are free besides the batch, until the model takes one
-_OUT_OF_MEMORY = ("Failed to allocate memory", "bad_alloc", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+_OUT_OF_MEMORY = ("Failed to allocate memory", "Available memory of", "bad_alloc", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
 
 class Stop:
@@ -64,6 +64,8 @@ class Session:
         inputs |= {item.name: _spec(path, item, optional=True) for item in self._session.get_overridable_initializers()}
         outputs = {item.name: _spec(path, item) for item in self._session.get_outputs()}
         self._output_names = list(outputs)
+        # What the session's own `run` calls once it has looked for what admission has seen to: a fifth of a small model's time.
+        self._compute = getattr(self._session, "_sess", self._session).run
         self._of_bits = _has_bits(path, inputs, outputs)
         self.signature = Signature(inputs, outputs, False)
         self.serial = options.cuda_graphs
@@ -91,7 +93,10 @@ class Session:
         try:
             return self._run(feeds, None if stop is None else stop.options)
         except Exception as error:  # ONNX Runtime raises a class of its own for each of its codes
-            raise self._failure(error, stop) from error
+            if stop is not None and stop.options.terminate:
+                raise RequestCancelledError("the request was cancelled while the model ran") from error
+            log.warning("%s failed: %s", self.path, error)
+            raise _failure(error) from error
 
     def warm(self, rows: Iterable[int]) -> float:
         """Runs every one of these batch sizes, so that no request is its first, and gives the seconds that this took.
@@ -112,7 +117,7 @@ class Session:
                 for _ in range(2 if self.serial else 1):  # the second run is the one that is captured
                     self._run(feeds, None)
             except Exception as error:  # as in run
-                if isinstance(self._failure(error, None), OutOfMemoryError):
+                if isinstance(_failure(error), OutOfMemoryError):
                     raise StartupError(f"{self.path}: there is no memory to run {rows} rows; allow fewer: {_reason(error)}") from error
                 continue
             return True
@@ -126,7 +131,7 @@ class Session:
             return self._bindings.run(feeds, options)
         if self._of_bits:
             return self._run_with_values(feeds, options)
-        return list(self._session.run(self._output_names, feeds, options))
+        return list(self._compute(self._output_names, feeds, options))
 
     def _run_with_values(self, feeds: Mapping[str, Array], options: Any) -> list[Array]:
         """Where something is BF16, which is no array to ONNX Runtime."""
@@ -134,17 +139,6 @@ class Session:
         values = {name: bfloat16.value_of(array, signature.inputs[name].datatype) for name, array in feeds.items()}
         answers = self._session.run_with_ort_values(self._output_names, values, options)
         return [bfloat16.array_of(value, signature.outputs[name].datatype) for name, value in zip(self._output_names, answers, strict=True)]
-
-    def _failure(self, error: Exception, stop: Stop | None) -> ServiceError:
-        """What an exception of ONNX Runtime's is to callers; the log has its words."""
-        if stop is not None and stop.options.terminate:
-            return RequestCancelledError("the request was cancelled while the model ran")
-        log.warning("%s failed: %s", self.path, error)
-        if type(error).__name__ == "InvalidArgument":
-            return InvalidRequestError(f"the model rejects the input: {_reason(error)}", "inputs")
-        if any(text in str(error) for text in _OUT_OF_MEMORY):
-            return OutOfMemoryError("there is not enough memory for the model to run on this input")
-        return ExecutionFailedError("the model failed on this input; the server's log says how")
 
     def _may_batch(self, inputs: Mapping[str, TensorSpec], outputs: Mapping[str, TensorSpec]) -> bool:
         """Whether requests may share a run: the exporter has shown it, or else it is tried here.
@@ -201,6 +195,15 @@ def _has_bits(path: Path, inputs: Mapping[str, TensorSpec], outputs: Mapping[str
 def _weight_bytes(path: Path) -> int:
     """Bytes of the model's file and of the one that an exporter puts its weights into."""
     return sum(file.stat().st_size for file in (path, path.with_name(path.name + ".data")) if file.is_file())
+
+
+def _failure(error: Exception) -> ServiceError:
+    """What an exception of ONNX Runtime's is to callers; its own words may hold paths, and are for the log."""
+    if type(error).__name__ == "InvalidArgument":
+        return InvalidRequestError(f"the model rejects the input: {_reason(error)}", "inputs")
+    if any(text in str(error) for text in _OUT_OF_MEMORY):
+        return OutOfMemoryError("there is not enough memory for the model to run on this input")
+    return ExecutionFailedError("the model failed on this input; the server's log says how")
 
 
 def _reason(error: Exception) -> str:

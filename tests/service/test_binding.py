@@ -15,7 +15,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from service.engine.binding import Bindings, can_bind, graph_ids, has_known_shape, shapes_of
+from service.engine.binding import Bindings, can_bind, graph_ids, graph_of, has_known_shape, shapes_of
 from service.engine.device import DeviceOptions
 from service.engine.session import Session
 from service.errors import StartupError
@@ -170,6 +170,15 @@ def test_a_model_that_is_not_batched_is_one_graph() -> None:
 def test_a_free_axis_cannot_be_captured(batched: bool, shape: tuple[str | int, ...]) -> None:
     with pytest.raises(StartupError, match=r"CUDA graphs need fixed shapes, and axis \d of input 'x' is free"):
         graph_ids(signature(batched, x=TensorSpec("x", FP32, shape)), [1])
+
+
+@pytest.mark.parametrize(
+    ("settled", "varying", "expected"),
+    [(False, False, -1), (True, False, 3), (True, True, -1)],
+    ids=["the first run, whose outputs are new", "any other", "an output that is new each time"],
+)
+def test_a_run_is_captured_in_the_buffers_of_those_to_come(settled: bool, varying: bool, expected: int) -> None:
+    assert graph_of(3, settled, varying) == expected
 
 
 KNOWN = {

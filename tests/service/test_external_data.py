@@ -88,6 +88,34 @@ def test_weights_in_the_versions_own_directory_are_taken(version: Path, place: C
     assert found.tolist() == [WEIGHTS.tolist()]
 
 
+def test_links_within_the_directory_are_followed_as_kubernetes_makes_them(version: Path) -> None:
+    real = version / "..2026_01_01"
+    real.mkdir()
+    (real / "model.onnx").write_bytes(initializer(tensor("mounted.bin")))
+    (real / "mounted.bin").write_bytes(SECRET.tobytes())
+    (version / "..data").symlink_to(real.name)
+    for name in ("model.onnx", "mounted.bin"):
+        (version / name).symlink_to(f"..data/{name}")
+    session = Session(version / "model.onnx", DeviceOptions(), 1)
+    assert session.run({"x": np.zeros((1, 4), np.float32)})[0].tolist() == [SECRET.tolist()]
+
+
+def test_a_model_that_is_a_link_itself_has_its_weights_beside_what_it_leads_to(version: Path) -> None:
+    """As downloads are cached: whoever made the link to the model has made the one to its weights."""
+    blobs = version.parent.parent / "blobs"
+    blobs.mkdir()
+    (blobs / "1234").write_bytes(initializer(tensor("cached.bin")))
+    (blobs / "5678").write_bytes(SECRET.tobytes())
+    (version / "model.onnx").symlink_to(blobs / "1234")
+    (version / "cached.bin").symlink_to(blobs / "5678")
+    session = Session(version / "model.onnx", DeviceOptions(), 1)
+    assert session.run({"x": np.zeros((1, 4), np.float32)})[0].tolist() == [SECRET.tolist()]
+    (version / "cached.bin").unlink()
+    (version / "cached.bin").symlink_to(version.parent.parent / "secret.bin")
+    with pytest.raises(StartupError, match="External data path escapes"):
+        Session(version / "model.onnx", DeviceOptions(), 1)
+
+
 OUTSIDE = {
     "above it": "../../secret.bin",
     "by its whole path": "{root}/secret.bin",
