@@ -65,7 +65,7 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (shared / "triton.lock").open("w") as lock:
         flock(lock, LOCK_EX)
         python = shared / "triton" / "bin" / "python"
-        return python if python.exists() else make_environment(shared / "triton", ["tritonclient[grpc]>=2.60"])
+        return python if python.exists() else make_environment(shared / "triton", ["tritonclient[grpc]>=2.73"])
 
 
 @contextmanager

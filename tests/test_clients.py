@@ -15,12 +15,13 @@ import pytest
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
+from service.repository.control import RepositoryOptions
 from service.request import DATATYPES
 from service.rpc.shared_memory import SharedMemoryOptions
 from service.server import Server
 from tests.conftest import ROOT, check
 from tests.service.conftest import FREE_PORTS
-from tests.service.models import MODELS, save_repository
+from tests.service.models import MODELS, save, save_repository
 
 KSERVE = "HORNBEAM_TEST_KSERVE"  # names an interpreter that has KServe's client, which is too heavy for each run: make test-kserve
 ONE, TWO = [[1.0] * 4], [[2.0] * 4]
@@ -28,11 +29,15 @@ ONE, TWO = [[1.0] * 4], [[2.0] * 4]
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of every model that takes shared memory, its logger at INFO as the command has it."""
+    """A server of every model that takes shared memory and whose models are its callers', its logger at INFO as the command has it."""
     logger = logging.getLogger("hornbeam")
     before = logger.level
     logger.setLevel(logging.INFO)
-    options = replace(FREE_PORTS, shared_memory=SharedMemoryOptions(shared_memory=True))
+    options = replace(
+        FREE_PORTS,
+        shared_memory=SharedMemoryOptions(shared_memory=True),
+        repository=RepositoryOptions(model_control="explicit", load_model=("*",)),
+    )
     server = Server(save_repository(tmp_path_factory.mktemp("repository")), options)
     server.start()
     yield f"127.0.0.1:{server.grpc_port}"
@@ -41,9 +46,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def seen(triton: Path, address: str) -> Any:
+def seen(triton: Path, address: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What Triton's client saw."""
-    return json.loads(check(triton, ROOT / "tests" / "clients" / "triton_extensions.py", address))
+    model = save(MODELS["add2"](), tmp_path_factory.mktemp("own") / "model.onnx")
+    return json.loads(check(triton, ROOT / "tests" / "clients" / "triton_extensions.py", address, model))
 
 
 def test_triton_s_client_finds_the_server_and_its_models(seen: Any) -> None:
@@ -56,7 +62,7 @@ def test_triton_s_client_finds_the_server_and_its_models(seen: Any) -> None:
 
 def test_triton_s_client_sends_and_gets_every_datatype(seen: Any) -> None:
     assert seen["datatypes"] == dict.fromkeys(seen["datatypes"], True)
-    assert set(seen["datatypes"]) == {*DATATYPES} - {"BF16"}
+    assert set(seen["datatypes"]) == set(DATATYPES)
 
 
 def test_triton_s_client_gets_what_it_asked_for_asynchronously(seen: Any) -> None:
@@ -104,8 +110,16 @@ def test_triton_s_client_reads_refusals(seen: Any) -> None:
     assert seen["unknown model"] == ["StatusCode.NOT_FOUND", "Request for unknown model: 'nope' is not found"]
     assert seen["label"][0] == "StatusCode.NOT_FOUND"
     assert seen["cuda"][0] == "StatusCode.UNIMPLEMENTED"
-    refused = ["StatusCode.FAILED_PRECONDITION", "explicit model load / unload is not allowed if polling is enabled"]
-    assert seen["load"] == seen["unload"] == refused
+
+
+def test_triton_s_client_loads_and_unloads_models(seen: Any) -> None:
+    found = seen["control"]
+    assert found["unloaded"][0] == "StatusCode.UNAVAILABLE"
+    assert (found["loaded again"], found["mine"], found["still mine"]) == ([4.0], [[2.0] * 4], [[3.0] * 4])
+    assert found["its size"] == 8
+    assert found["broken"][0] == "StatusCode.INTERNAL"
+    assert found["gone"][0] in ("StatusCode.NOT_FOUND", "StatusCode.UNAVAILABLE")
+    assert found["unknown"][0] == "StatusCode.NOT_FOUND"
 
 
 def test_kserve_s_client_gets_its_answers(address: str) -> None:

@@ -101,7 +101,7 @@ def test_triton_s_client_gets_keras_s_answers(
             "output": [{"name": "probabilities", "data_type": "TYPE_FP32", "dims": ["10"]}],
             "instance_group": [{"name": "digits", "count": 1, "kind": "KIND_CPU"}],
             "default_model_filename": "model.onnx",
-            "dynamic_batching": {},
+            "dynamic_batching": {"default_queue_policy": {"allow_timeout_override": True, "max_queue_size": 4096}},
             "model_transaction_policy": {},
         },
         "answered": "360",

@@ -103,18 +103,10 @@ def fill_response(message: pb.ModelInferResponse, response: Response, windows: M
     """
     message.model_name, message.model_version, message.id = response.model, response.version, response.id
     raws = [to_raw(tensor.array, tensor.datatype) for tensor in response.outputs]
-    for tensor, raw in zip(response.outputs, raws, strict=True):
-        if (window := windows.get(tensor.name)) is not None and len(raw) > window.byte_size:
-            raise InvalidRequestError(
-                f"shared memory size specified with the request for output '{tensor.name}' ({window.byte_size} bytes) should be at least "
-                f"{len(raw)} bytes to hold the results",
-                "outputs",
-            )
+    written = _written({tensor.name: raw for tensor, raw in zip(response.outputs, raws, strict=True) if tensor.name in windows}, windows)
     for tensor, raw in zip(response.outputs, raws, strict=True):
         message.outputs.add(name=tensor.name, datatype=tensor.datatype.name, shape=tensor.array.shape)
-        if (window := windows.get(tensor.name)) is not None:
-            window.write(raw)
-        message.raw_output_contents.append(b"" if window is not None else raw)
+        message.raw_output_contents.append(b"" if tensor.name in written else raw)
 
 
 def encode_request(request: Request) -> bytes:
@@ -138,6 +130,20 @@ def decode_response(data: bytes) -> Response:
         for given, raw in zip(message.outputs, message.raw_output_contents, strict=True)
     )
     return Response(message.model_name, message.model_version, message.id, outputs)
+
+
+def _written(raws: Mapping[str, bytes], windows: Mapping[str, Window]) -> Mapping[str, bytes]:
+    """Puts each into its window, once it is known that all fit."""
+    for name, raw in raws.items():
+        if len(raw) > windows[name].byte_size:
+            raise InvalidRequestError(
+                f"shared memory size specified with the request for output '{name}' ({windows[name].byte_size} bytes) should be at least "
+                f"{len(raw)} bytes to hold the results",
+                "outputs",
+            )
+    for name, raw in raws.items():
+        windows[name].write(raw)
+    return raws
 
 
 def _requested_outputs(outputs: Sequence[pb.ModelInferRequest.InferRequestedOutputTensor]) -> list[str]:

@@ -80,11 +80,11 @@ class InferenceServicer:
         """Has streams end when what they have read is answered; they would hold up a stop for the whole grace."""
         self._streams.end()
 
-    # The Open Inference Protocol.
-
     def in_progress(self) -> list[tuple[str, str]]:
         """Model and version of each call that has not ended, empty where they are not known yet."""
         return self._boundary.in_progress()
+
+    # The Open Inference Protocol.
 
     def server_live(self, data: bytes, call: Call, trace: Trace) -> bytes:
         return pb.ServerLiveResponse(live=True).SerializeToString()
@@ -160,6 +160,12 @@ class InferenceServicer:
         self._regions.unregister(codec.parse(pb.SystemSharedMemoryUnregisterRequest, data).name)
         return pb.SystemSharedMemoryUnregisterResponse().SerializeToString()
 
+    def cuda_unregister(self, data: bytes, call: Call, trace: Trace) -> bytes:
+        """Every region is forgotten where there is none, which perf_analyzer asks for; a region by name there cannot be."""
+        if codec.parse(pb.CudaSharedMemoryUnregisterRequest, data).name:
+            raise _not_here("CudaSharedMemoryUnregister")
+        return pb.CudaSharedMemoryUnregisterResponse().SerializeToString()
+
     def trace_setting(self, data: bytes, call: Call, trace: Trace) -> bytes:
         request = codec.parse(pb.TraceSettingRequest, data)
         if request.model_name:
@@ -198,11 +204,15 @@ class InferenceServicer:
         return handle
 
 
-def _missing(name: str, extension: str) -> Method:
+def _not_here(name: str) -> NotSupportedError:
+    return NotSupportedError(f"{name} belongs to the extension cuda_shared_memory, which this server does not have")
+
+
+def _missing(name: str) -> Method:
     """The method of an RPC that is not here."""
 
     def refuse(servicer: InferenceServicer, data: bytes, call: Call, trace: Trace) -> bytes:
-        raise NotSupportedError(f"{name} belongs to the extension {extension}, which this server does not have")
+        raise _not_here(name)
 
     return refuse
 
@@ -224,8 +234,6 @@ METHODS: Mapping[str, Method] = {
     "SystemSharedMemoryUnregister": InferenceServicer.shared_memory_unregister,
     "TraceSetting": InferenceServicer.trace_setting,
     "LogSettings": InferenceServicer.log_settings,
-    **{
-        name: _missing(name, "cuda_shared_memory")
-        for name in ("CudaSharedMemoryStatus", "CudaSharedMemoryRegister", "CudaSharedMemoryUnregister")
-    },
+    "CudaSharedMemoryUnregister": InferenceServicer.cuda_unregister,
+    **{name: _missing(name) for name in ("CudaSharedMemoryStatus", "CudaSharedMemoryRegister")},
 }

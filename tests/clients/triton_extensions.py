@@ -1,6 +1,6 @@
 """Asks a server of the tests' models all that tritonclient can ask; run by an interpreter that has it.
 
-    python tests/clients/triton_extensions.py ADDRESS
+    python tests/clients/triton_extensions.py ADDRESS ADD2.onnx
 
 Prints what it saw as JSON. Nothing here knows the server: what a user of Triton's would write works unchanged.
 """
@@ -8,9 +8,11 @@ Prints what it saw as JSON. Nothing here knows the server: what a user of Triton
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import tritonclient.grpc as triton
 import tritonclient.utils.shared_memory as shared
@@ -24,7 +26,14 @@ TELLING: dict[str, list[Any]] = {
     "BYTES": ["plain", "", "ünï\0"],
     "BF16": [0.5, -3.0, 1e38],
 }
-NUMPY: dict[str, Any] = {"BOOL": bool, "FP16": np.float16, "FP32": np.float32, "FP64": np.float64, "BYTES": object, "BF16": np.float32}
+NUMPY: dict[str, Any] = {
+    "BOOL": bool,
+    "FP16": np.float16,
+    "FP32": np.float32,
+    "FP64": np.float64,
+    "BYTES": object,
+    "BF16": ml_dtypes.bfloat16,
+}
 for bits in (8, 16, 32, 64):
     for kind, letter in (("INT", "i"), ("UINT", "u")):
         NUMPY[f"{kind}{bits}"] = np.dtype(f"{letter}{bits // 8}")
@@ -56,16 +65,16 @@ def refused(call: Callable[[], object]) -> list[str]:
     return []
 
 
-def datatypes(client: Any, names: list[str]) -> dict[str, bool]:
-    """Whether a model gives back what it gets, by datatype."""
+def datatypes(client: Any) -> dict[str, bool]:
+    """Whether a model gives back what it gets, for each datatype that there is a model of."""
+    models = {model["name"] for model in client.get_model_repository_index(as_json=True)["models"]}
     seen = {}
-    for name in names:
+    for name in (name for name in TELLING if f"ident_{name.lower()}" in models):
         sent = np.array([TELLING[name]], NUMPY[name])
         found = client.infer(f"ident_{name.lower()}", [tensor("x", sent, name)]).as_numpy("y")
         if name == "BYTES":
             found = np.array([[text.decode() for text in line] for line in found], object)
-        expected = sent if name != "BF16" else (sent.view(np.uint32) & 0xFFFF0000).view(np.float32)
-        seen[name] = bool(np.array_equal(found, expected, equal_nan=NUMPY[name] in (np.float16, np.float32, np.float64)))
+        seen[name] = found.tolist() == sent.tolist() or (found.dtype == sent.dtype and found.tobytes() == sent.tobytes())
     return seen
 
 
@@ -146,7 +155,25 @@ def classes(client: Any) -> list[list[str]]:
     return [[text.decode() for text in line] for line in result.as_numpy("sum")]
 
 
-def main(address: str) -> None:
+def control(client: Any, model: str) -> dict[str, Any]:
+    """Takes a model out and puts it back, and brings one of its own."""
+    client.unload_model("total")
+    rows = [tensor("x", row(1))]
+    seen: dict[str, Any] = {"unloaded": refused(lambda: client.infer("total", rows))}
+    client.load_model("total")
+    seen["loaded again"] = client.infer("total", rows).as_numpy("y").tolist()
+    client.load_model(
+        "mine", config=json.dumps({"backend": "onnxruntime", "max_batch_size": 8}), files={"file:1/model.onnx": Path(model).read_bytes()}
+    )
+    seen["mine"] = client.infer("mine", pair(1)).as_numpy("sum").tolist()
+    seen["its size"] = client.get_model_config("mine", as_json=True)["config"]["max_batch_size"]
+    seen["broken"] = refused(lambda: client.load_model("mine", config="{}", files={"file:1/model.onnx": b"onnx"}))
+    seen["still mine"] = client.infer("mine", pair(2)).as_numpy("sum").tolist()
+    client.unload_model("mine")
+    return {**seen, "gone": refused(lambda: client.infer("mine", pair(1))), "unknown": refused(lambda: client.load_model("nope"))}
+
+
+def main(address: str, model: str) -> None:
     client = triton.InferenceServerClient(address)
     config = client.get_model_config("add2", as_json=True)["config"]
     seen = {
@@ -154,7 +181,7 @@ def main(address: str) -> None:
         "ready": [client.is_server_live(), client.is_server_ready(), client.is_model_ready("add2"), client.is_model_ready("add2", "1")],
         "metadata": client.get_model_metadata("add2", as_json=True),
         "max_batch_size": config["max_batch_size"],
-        "datatypes": datatypes(client, [name for name in TELLING if name != "BF16"]),
+        "datatypes": datatypes(client),
         "async": asynchronous(client),
         "streaming": streaming(client),
         "streaming with status": streaming_with_status(client),
@@ -171,8 +198,7 @@ def main(address: str) -> None:
         ],
         "trace settings cleared": client.update_trace_settings("add2", {"trace_level": None, "trace_rate": None}, as_json=True)["settings"],
         "index": [model["state"] for model in client.get_model_repository_index(as_json=True)["models"]],
-        "load": refused(lambda: client.load_model("add2", config=json.dumps({"max_batch_size": 8}), files={"file:1/model.onnx": b"onnx"})),
-        "unload": refused(lambda: client.unload_model("add2")),
+        "control": control(client, model),
         "unknown model": refused(lambda: client.infer("nope", pair(1))),
     }
     answered = client.get_inference_statistics("add2", as_json=True)["model_stats"][0]

@@ -32,4 +32,4 @@ def forgetting() -> Iterator[None]:
     import jax
 
     yield
-    jax.clear_caches()
+    jax.clear_caches()  # type: ignore[no-untyped-call]

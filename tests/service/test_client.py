@@ -21,7 +21,7 @@ def client(server: Server) -> Iterator[Client]:
 
 
 def test_all_outputs_come_by_name(client: Client) -> None:
-    found = client.infer("add2", {"a": ROWS, "b": ROWS}, version="1", id="mine", timeout=PATIENCE)
+    found = client.infer("add2", {"a": ROWS, "b": ROWS}, version="1", id="mine", priority=1, timeout=PATIENCE)
     assert list(found) == ["sum", "difference"]
     np.testing.assert_array_equal(found["sum"], 2 * ROWS)
     np.testing.assert_array_equal(found["difference"], 0 * ROWS)

@@ -228,7 +228,7 @@ def test_the_metrics_of_two_servers_are_apart() -> None:
 def test_calls_and_runs_in_progress_are_told_while_they_are(tmp_path: Path) -> None:
     gated = Gated(save_repository(tmp_path, "add2"), BatchOptions(max_batch_rows=8, max_queue_rows=8))
     gated.metrics.watch(gated.registry.statuses)
-    gated.metrics.watch_calls(gated.servicer.calls.in_progress)
+    gated.metrics.watch_calls(gated.servicer._boundary.in_progress)
     try:
         calls = [gated.stub.begin(add2_request(2))]
         gated.gate.wait()

@@ -313,9 +313,14 @@ def test_shared_memory_is_off_unless_it_is_asked_for(server: Server, method: str
 
 @pytest.mark.parametrize("rpc", ["Status", "Register", "Unregister"])
 def test_there_is_no_shared_memory_of_cuda(stub: Stub, rpc: str) -> None:
-    found = refusal(lambda: stub.call(f"CudaSharedMemory{rpc}", b""))
+    named = pb.CudaSharedMemoryUnregisterRequest(name="mine").SerializeToString()  # the name is the first field of all three
+    found = refusal(lambda: stub.call(f"CudaSharedMemory{rpc}", named))
     assert found.code is grpc.StatusCode.UNIMPLEMENTED
     assert found.text == f"CudaSharedMemory{rpc} belongs to the extension cuda_shared_memory, which this server does not have"
+
+
+def test_every_region_of_cuda_may_be_forgotten_for_there_is_none(stub: Stub) -> None:
+    assert stub.call("CudaSharedMemoryUnregister", b"") == b""
 
 
 # What a client may do meanwhile.
