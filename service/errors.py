@@ -137,6 +137,11 @@ class ControlNotAllowedError(ServiceError):
     kind = Kind.PRECONDITION
     reason = "control"
 
+    def __init__(self) -> None:
+        super().__init__(
+            "explicit model load / unload is not allowed if polling is enabled; start the server with --model-control explicit"
+        )
+
 
 class LoadFailedError(ServiceError):
     """A model that a caller wanted loaded could not be; what served before still does."""

@@ -29,9 +29,12 @@ def accept(request: Request, signature: Signature, options: BatchOptions, paddin
                 f"unexpected inference output '{quoted(output)}' for model '{model}'; it has {_list(signature.outputs)}",
                 f"outputs[{index}].name",
             )
-    needed = [(index, tensor) for index, tensor in enumerate(request.inputs) if not signature.inputs[tensor.name].optional]
-    rows = _rows(model, needed, options, len(needed) == len(given)) if signature.batched else 1
-    return padding.fit(model, {name: given[name].array for name in signature.inputs if name in given}), rows
+    optional = [name for name in given if signature.inputs[name].optional]
+    needed = [(index, tensor) for index, tensor in enumerate(request.inputs) if tensor.name not in optional]
+    rows = _rows(model, needed, options, bool(optional)) if signature.batched else 1
+    feeds = {name: given[name].array for name in signature.inputs if name in given}
+    # What replaces the model's own value is no row and holds for this request alone: it is neither padded nor run with others.
+    return Fitted(feeds, alone=True) if optional else padding.fit(model, feeds), rows
 
 
 def _check_names(model: str, given: Mapping[str, Tensor], signature: Signature, padding: Padding) -> None:
@@ -41,8 +44,8 @@ def _check_names(model: str, given: Mapping[str, Tensor], signature: Signature, 
                 f"unexpected inference input '{quoted(name)}' for model '{model}'; it takes {_list(signature.inputs)}",
                 f"inputs[{index}].name",
             )
-    needed = [name for name, spec in signature.inputs.items() if not spec.optional and name not in padding.masks]
-    if missing := [name for name in needed if name not in given]:
+    needed = [name for name, spec in signature.inputs.items() if not spec.optional]
+    if missing := [name for name in needed if name not in given and name not in padding.masks]:
         raise InvalidRequestError(
             f"expected {len(needed)} inputs but got {len(given)} inputs for model '{model}'. Got input(s) {list(given)}, but "
             f"missing required input(s) {missing}. Please provide all required input(s).",
@@ -70,8 +73,8 @@ def _fits(size: int, expected: Dim) -> bool:
     return not isinstance(expected, int) or size == expected
 
 
-def _rows(model: str, tensors: Sequence[tuple[int, Tensor]], options: BatchOptions, whole: bool) -> int:
-    """How many rows all of these have; each comes with its place in the request. `whole` says that it has no others, which have no rows."""
+def _rows(model: str, tensors: Sequence[tuple[int, Tensor]], options: BatchOptions, alone: bool) -> int:
+    """How many rows all of these have; each comes with its place in the request. What runs `alone` cannot be split."""
     first, tensor = tensors[0]
     rows = tensor.array.shape[0]
     for index, tensor in tensors:
@@ -81,7 +84,7 @@ def _rows(model: str, tensors: Sequence[tuple[int, Tensor]], options: BatchOptio
             )
     if rows == 0:
         raise InvalidRequestError(f"inference request batch size must be > 0 for '{model}'", f"inputs[{first}].shape")
-    if rows > options.max_batch_rows and not (options.split_large and whole):
+    if rows > options.max_batch_rows and (alone or not options.split_large):
         raise InvalidRequestError(
             f"inference request batch-size must be <= {options.max_batch_rows} for '{model}'", f"inputs[{first}].shape"
         )

@@ -176,7 +176,7 @@ class Batcher:
     def _run_together(self, jobs: Sequence[Job], costs: list[tuple[Hashable, int, float]]) -> list[list[Array]]:
         rows = [job.rows for job in jobs]
         total = sum(rows)
-        extra = self._sizes.filled(total) - total
+        extra = 0 if jobs[0].alone else self._sizes.filled(total) - total
         shape = jobs[0].shapes
         padded = bool(self.padding) and any(job.padded for job in jobs)
         start = monotonic()

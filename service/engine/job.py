@@ -23,12 +23,12 @@ class Job:
     """A request in the queue. Its future gives the outputs, in the model's order, or raises a ServiceError.
 
     `shapes` are those of a row of each input as it is run, and `lengths` the request's own on the padded axes, by the axis's
-    name; without padding the first are the arrays' own. `priority` is the caller's;
-    requests of one `shape_key` may run together.
+    name; without padding the first are the arrays' own. `priority` is the caller's. One that is `alone` has a shape like no other.
     """
 
     __slots__ = (
         "_whole",
+        "alone",
         "deadline",
         "feeds",
         "future",
@@ -51,6 +51,7 @@ class Job:
         priority: int = 0,
         shapes: Shapes | None = None,
         lengths: Mapping[str, int] = WHOLE,
+        alone: bool = False,
     ) -> None:
         self.feeds = feeds
         self.rows = rows
@@ -58,8 +59,9 @@ class Job:
         self.timeline = timeline
         self.priority = priority
         own = tuple([array.shape[1:] for array in feeds.values()])
-        self.shapes = own if shapes is None else shapes
-        self.shape_key: Hashable = self.shapes
+        self.shape_key: Hashable = object() if alone else own if shapes is None else shapes
+        self.shapes: Shapes = own if shapes is None else shapes
+        self.alone = alone
         self.padded = shapes is not None and own != shapes
         self.lengths = lengths
         self.nbytes = sum([_text(array) if array.dtype.hasobject else array.nbytes for array in feeds.values()])
@@ -70,10 +72,6 @@ class Job:
     def cancelled(self) -> bool:
         """Whether nobody waits for it any more."""
         return self.future.cancelled() if self._whole is None else self._whole.over
-
-    def alone(self) -> None:
-        """Has it run with no other request."""
-        self.shape_key = object()
 
     def cut(self, rows: int) -> tuple[Job, Job]:
         """The first `rows` rows, and the rest, as jobs of their own, on views; this job's future is theirs together."""

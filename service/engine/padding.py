@@ -36,11 +36,15 @@ class PaddedAxis:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A request as it will be run: all inputs, the shapes of a row of each with its padding, and its own lengths by axis name."""
+    """A request as it will be run: all inputs, the shapes of a row of each with its padding, and its own lengths by axis name.
+
+    One that is `alone` shares its run with no other.
+    """
 
     feeds: Mapping[str, Array]
     shapes: Shapes | None = None
     lengths: Mapping[str, int] = field(default_factory=dict)
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +92,11 @@ class Padding:
         if not self._axes:
             return Fitted(feeds)
         lengths = self._lengths(model, feeds)
-        names = [name for name in self._inputs if name in feeds or name in self.masks]  # the others are the model's own to fill in
-        whole = {name: feeds[name] if name in feeds else self._mask(self.masks[name], feeds, lengths) for name in names}
+        whole = {name: feeds[name] if name in feeds else self._mask(self.masks[name], feeds, lengths) for name in self._inputs}
         shapes = {name: list(array.shape[1:]) for name, array in whole.items()}
         for axis in self._axes:
             shapes[axis.input][axis.axis - 1] = self._bucket(model, axis, lengths[axis.name])
-        return Fitted(whole, tuple(tuple(shapes[name]) for name in names), lengths)
+        return Fitted(whole, tuple(tuple(shapes[name]) for name in self._inputs), lengths)
 
     def cut(self, outputs: Sequence[Array], lengths: Mapping[str, int]) -> list[Array]:
         """The outputs of one request without what its padding added, as views."""

@@ -44,8 +44,8 @@ class RepositoryOptions:
         Literal["none", "poll", "explicit"],
         "Load all at the start (none), also follow changes of the files (poll), or load and unload on request (explicit).",
     ] = "none"
-    poll_seconds: Annotated[float, "How often the files are looked at under --model-control poll.", (0.01, None)] = 15.0
-    load_model: Annotated[tuple[str, ...], "Models to load at the start under --model-control explicit; * for all."] = ()
+    poll_seconds: Annotated[float, "How often changes of the files are looked for where they are followed.", (0.01, None)] = 15.0
+    load_model: Annotated[tuple[str, ...], "Models to load at the start where the rest is loaded on request; * for all."] = ()
     exit_on_error: Annotated[bool, "Whether a model that cannot be loaded keeps the server from starting."] = True
 
 
@@ -77,11 +77,10 @@ class Control:
 
     def start(self) -> None:
         """Loads what is to serve from the start. Raises StartupError, naming all that failed, when something does not load."""
-        failed = []
-        for folder in self._first():
-            failed += self._reconcile(folder)
+        failed = [failure for folder in self._first() for failure in self._reconcile(folder)]
         if failed and self._options.exit_on_error:
             raise StartupError("; ".join(failed))
+        _log(failed)
         self._registry.started()
         if self._options.model_control == "poll":
             self._poller.start()
@@ -110,6 +109,7 @@ class Control:
         if folder is None or not folder.versions:
             raise ModelNotFoundError(f"failed to load '{quoted(name)}', failed to poll from model repository: there is no such model")
         if failed := self._reconcile(folder, config, again=True):
+            _log(failed)
             if directory:
                 directory.cleanup()
             raise LoadFailedError(_without_path(f"failed to load '{name}', {'; '.join(failed)}", folder))
@@ -136,7 +136,7 @@ class Control:
             if folder != before:  # it may be half-written: only what has kept still from one look to the next is loaded
                 continue
             if folder is not None and folder != self._tried.get(name):
-                self._reconcile(folder)
+                _log(self._reconcile(folder))
         for name in self._tried.keys() - found.keys() - self._seen.keys():
             log.info("model '%s' is gone from the repository", name)
             with self._locks[name]:
@@ -165,10 +165,8 @@ class Control:
             self.refresh()
 
     def _check_control(self) -> None:
-        if self._options.model_control == "poll":
-            raise ControlNotAllowedError("explicit model load / unload is not allowed if polling is enabled")
-        if self._options.model_control == "none":
-            raise ControlNotAllowedError("explicit model load / unload is not allowed; start the server with --model-control explicit")
+        if self._options.model_control != "explicit":
+            raise ControlNotAllowedError
 
     def _keep(self, name: str, directory: TemporaryDirectory[str] | None) -> None:
         """Keeps the files that a load request brought while their model serves, and lets go of those before."""
@@ -214,7 +212,6 @@ class Control:
     def _unconfigured(self, folder: ModelFolder, text: str) -> list[str]:
         """What serves of a model stays; a model of which nothing does has failed."""
         failure = f"model '{folder.name}': {text}"
-        log.error("%s", failure)
         reason = _without_path(failure, folder)
         current = self._registry.of(folder.name)
         if not any(status.ready for status in current.values()):
@@ -236,7 +233,6 @@ class Control:
             log.info("model '%s' version %d is ready; %s", file.name, file.version, _described(status.served, status.load_seconds))
         except StartupError as error:
             failures.append(f"model '{file.name}' version {file.version}: {error}")
-            log.error("%s", failures[-1])
             status.state, status.reason = State.FAILED, _without_path(failures[-1], folder)
         result = "success" if status.served else "failure"
         self._observe(Load(file.name, str(file.version), result, monotonic() - start, warmup))
@@ -292,6 +288,11 @@ def _write(name: str, files: Mapping[str, bytes]) -> TemporaryDirectory[str]:
         directory.cleanup()
         raise InvalidRequestError(f"the files of the request cannot be written: {error.strerror}", "parameters") from error
     return directory
+
+
+def _log(failures: Iterable[str]) -> None:
+    for failure in failures:
+        log.error("%s", failure)
 
 
 def _without_path(text: str, folder: ModelFolder) -> str:

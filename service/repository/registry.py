@@ -45,10 +45,7 @@ class Served:
     def job(self, request: Request, deadline: float | None, timeline: Timeline) -> Job:
         """The request as the batcher takes it. Raises InvalidRequestError when it does not fit the model."""
         fitted, rows = accept(request, self.session.signature, self.batcher.options, self.batcher.padding)
-        job = Job(fitted.feeds, rows, deadline, timeline, request.priority, fitted.shapes, fitted.lengths)
-        if any(self.session.signature.inputs[name].optional for name in fitted.feeds):
-            job.alone()  # what replaces the model's own value holds for this request alone
-        return job
+        return Job(fitted.feeds, rows, deadline, timeline, request.priority, fitted.shapes, fitted.lengths, fitted.alone)
 
 
 @dataclass(slots=True, eq=False)

@@ -28,7 +28,7 @@ class NoControl:
 
     def load(self, name: str, config: str | None = None, files: Mapping[str, bytes] | None = None) -> None:
         """Raises ControlNotAllowedError."""
-        raise ControlNotAllowedError("explicit model load / unload is not allowed if polling is enabled")
+        raise ControlNotAllowedError
 
     def unload(self, name: str) -> None:
         """Raises ControlNotAllowedError."""

@@ -287,7 +287,7 @@ def test_the_server_says_what_it_is_made_of(told: Server) -> None:
 def test_threads_are_told_by_what_they_are_for(told: Server) -> None:
     found = {sample.labels["pool"]: sample.value for sample in families(told.admin_port)["hornbeam_threads"].samples}
     assert set(found) == {"rpc", "runner", "admin", "other", "native"}
-    assert found["runner"] >= 2  # two models
+    assert found["runner"] >= 1  # they are started as they are needed
     assert found["rpc"] >= 1
     assert found["admin"] >= 1
 

@@ -201,7 +201,7 @@ def test_padded_and_cut_each_is_answered_as_alone(given: list[tuple[int, int, in
         expected.append(run(alone))
     for key in {job.shape_key for job in jobs}:
         lane = [index for index, job in enumerate(jobs) if job.shape_key == key]
-        batch = stack([jobs[index].feeds for index in lane], extra, key, PADDING.fills)
+        batch = stack([jobs[index].feeds for index in lane], extra, jobs[lane[0]].shapes, PADDING.fills)
         answers = split(run(batch), [jobs[index].rows for index in lane], extra)
         for index, answer in zip(lane, answers, strict=True):
             for found, wanted in zip(PADDING.cut(answer, jobs[index].lengths), expected[index], strict=True):

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from service.errors import LoadFailedError, ModelNotFoundError
+from service.errors import ControlNotAllowedError, LoadFailedError, ModelNotFoundError
 from service.metrics import Metrics
 from service.repository.layout import find_models
 from service.rpc._pb import inference_pb2 as pb
@@ -138,6 +138,4 @@ def test_what_cannot_be_done_is_refused(controlled: Stub, call: Any, arguments: 
 @pytest.mark.parametrize("call", [load, unload], ids=["load", "unload"])
 def test_models_are_not_the_callers_unless_they_are_put_under_their_control(stub: Stub, call: Any) -> None:
     found = refusal(lambda: call(stub))
-    assert found == Refused(
-        Code.FAILED_PRECONDITION, "explicit model load / unload is not allowed; start the server with --model-control explicit"
-    )
+    assert found == Refused(Code.FAILED_PRECONDITION, str(ControlNotAllowedError()))
