@@ -145,7 +145,7 @@ def test_a_model_gives_back_what_it_was_sent_bit_by_bit(stub: Stub, name: str, d
     shape = data.draw(st.tuples(st.integers(1, 4), st.integers(0, 5)))
     sent = data.draw(arrays_of.arrays(DATATYPES[name].numpy, shape))
     message = request(f"ident_{name.lower()}", {"x": sent})
-    message.inputs[0].datatype = name  # which is more than NumPy's dtype may tell
+    message.inputs[0].datatype = name  # NumPy has no BF16, and its arrays are of UINT16
     found = stub.infer(message)
     assert (found.outputs[0].datatype, tuple(found.outputs[0].shape)) == (name, shape)
     assert list(found.raw_output_contents) == [sent.tobytes()]
