@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from types import FrameType
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import click
 
@@ -21,11 +21,18 @@ from service.config import read_file
 from service.errors import StartupError
 from service.server import Options, Server
 
+if TYPE_CHECKING:
+    from service.workers import Parent
+
 __all__ = ["main", "with_options"]
 
 
 class _Failure(click.ClickException):
     exit_code = 2
+
+
+class _GaveUp(click.ClickException):
+    exit_code = 1
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -144,14 +151,16 @@ def run(path: Path, **values: Any) -> None:
     logs.configure(options.logging)
     signals = _Signals()
     try:
-        server = Server(path, options)
+        server = _server(path, options, signals)
         server.start()
     except StartupError as error:
         raise _Failure(str(error)) from error
-    host = options.server.host
-    models = ", ".join(f"{status.model} version {status.version}" for status in server.registry.statuses())
+    host, models = options.server.host, ", ".join(server.serving)
     click.echo(f"ready: gRPC on {host}:{server.grpc_port}, metrics on http://{host}:{server.admin_port}/metrics, serving {models}")
     signals.stop.wait()
+    if server.failure:
+        server.stop()
+        raise _GaveUp(server.failure)
     server.withdraw()
     if signals.patient and options.server.drain_delay_seconds:
         click.echo(f"draining: calls are still taken for {options.server.drain_delay_seconds:g} s")
@@ -159,6 +168,15 @@ def run(path: Path, **values: Any) -> None:
     click.echo("stopping: requests in progress are finished first")
     server.stop()
     click.echo("stopped")
+
+
+def _server(path: Path, options: Options, signals: _Signals) -> Server | Parent:
+    """One process that serves, or the parent of several; that is loaded only for them."""
+    if options.server.workers == 1:
+        return Server(path, options)
+    from service.workers import Parent
+
+    return Parent(path, options, signals.stop.set)
 
 
 class _Signals:

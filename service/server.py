@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -19,17 +20,20 @@ from service.lifecycle import Lifecycle, Stage
 from service.loader import ModelLoader
 from service.logs import CallLog, LogOptions
 from service.metrics import Metrics, MetricsOptions, ServerState
+from service.metrics.samples import Family
 from service.repository.control import Control, RepositoryOptions
+from service.repository.layout import ModelFolder
 from service.repository.model_config import Defaults, ModelOptions
 from service.repository.registry import Registry
 from service.repository.versions import VersionOptions
-from service.request import BatchRun, Outcome
+from service.request import BatchRun, Outcome, Statistics
+from service.rpc.repository_control import Control as Changes
 from service.rpc.servicer import InferenceServicer
 from service.rpc.shared_memory import SharedMemoryOptions
 from service.rpc.transport import THREADS, Transport, TransportOptions
 from service.tracing import TraceOptions, exporting
 
-__all__ = ["Options", "Server", "ServerOptions"]
+__all__ = ["Options", "Part", "Server", "ServerOptions"]
 
 log = logging.getLogger("hornbeam.server")
 DAY = 86400  # seconds
@@ -44,6 +48,7 @@ class ServerOptions:
         float, "How long calls are still taken after SIGTERM, while load balancers learn that the server is not ready.", (0, DAY)
     ] = 5.0
     grace_seconds: Annotated[float, "How long requests in progress have to end once the server is told to stop.", (0, DAY)] = 30.0
+    workers: Annotated[int, "Processes that share the gRPC port, each with all models and its share of the cores.", (1, 256)] = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,34 +69,59 @@ class Options:
     shared_memory: SharedMemoryOptions = field(default_factory=SharedMemoryOptions)
 
 
-class Server:
-    """A server of the models at `path`. Raises StartupError when they are not there or a port cannot be had."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a server is told that serves as one with others: it shares its port and the cores, and has no admin port.
 
-    def __init__(self, path: Path, options: Options) -> None:
+    `folders` are the models that it begins with. `changes` are the loads and unloads that callers ask for, for all of them;
+    `statistics` is what all have done with a model version. `admit` returns once the models are there and calls may be taken,
+    and raises StartupError when they may not.
+    """
+
+    workers: int
+    folders: Mapping[str, ModelFolder]
+    changes: Changes
+    statistics: Callable[[str, str], Statistics]
+    admit: Callable[[], None]
+
+
+class Server:
+    """A server of the models at `path`, or a part of one. Raises StartupError when they are not there or a port cannot be had.
+
+    `failure` is why it cannot go on, which a process that is alone does not live to tell.
+    """
+
+    failure = ""
+
+    def __init__(self, path: Path, options: Options, part: Part | None = None) -> None:
         self._options = options
+        self._part = part
         self._cores = available_cores()
-        self._runners = Runners(plan(self._cores).slots)
+        share = self._cores / part.workers if part else self._cores
+        self._runners = Runners(plan(share).slots)
         self._life = Lifecycle()
         self._metrics = Metrics(options.metrics)
         self._tracer = exporting(options.tracing)
         self._call_log = CallLog()
         self.registry = Registry(self._models_changed)
         defaults = Defaults(ModelOptions(options.batching, options.device, options.load, options.versions))
-        loader = ModelLoader(defaults, self._cores, self._runners, self._record_batch)
-        self.control = Control(path, self.registry, options.repository, loader, self._metrics.record_load)
+        loader = ModelLoader(defaults, share, self._runners, self._record_batch)
+        self.control = Control(path, self.registry, options.repository, loader, self._metrics.record_load, part.folders if part else None)
         self._metrics.watch(self.registry.statuses)
         self._servicer = InferenceServicer(
             self.registry,
             self._record,
-            self._metrics.statistics,
+            part.statistics if part else self._metrics.statistics,
             self._tracer.begin if self._tracer is not None else None,
-            self.control,
+            part.changes if part else self.control,
             options.shared_memory,
         )
-        self._transport = Transport(options.server.host, options.transport, self._servicer.handlers(), self._servicer.end_streams)
+        self._transport = Transport(
+            options.server.host, options.transport, self._servicer.handlers(), self._servicer.end_streams, shared=bool(part)
+        )
         self._metrics.watch_calls(self._servicer.in_progress)
         self._metrics.watch_server(self._state)
-        self._admin = Admin(options.server.host, options.admin, self._metrics.exposition, lambda: self.ready, lambda: self._life.started)
+        self._admin = None if part else self._open_admin()
 
     @property
     def ready(self) -> bool:
@@ -109,17 +139,28 @@ class Server:
 
     @property
     def admin_port(self) -> int:
-        return self._admin.port
+        """The port for metrics and probes; 0 where there is none."""
+        return self._admin.port if self._admin else 0
+
+    @property
+    def serving(self) -> list[str]:
+        """The versions of models that there are."""
+        return [f"{status.model} version {status.version}" for status in self.registry.statuses()]
 
     def start(self) -> None:
         """Takes calls, and loads the models: probes from the first moment, and inference of each model as soon as it is ready.
 
+        A part of a server takes no call before its models are there: the kernel would give it connections that others could serve.
         Raises StartupError when a model cannot be loaded.
         """
-        self._admin.start()
-        self._transport.start()
+        if self._admin:
+            self._admin.start()
+            self._transport.start()
         try:
             self.control.start()
+            if self._part:
+                self._part.admit()
+                self._transport.start()
         except StartupError:
             self.stop()
             raise
@@ -141,10 +182,23 @@ class Server:
             log.warning("%d waiting requests were refused after %.1f s of grace", self.registry.abandon(), monotonic() - start)
         self.registry.drain()
         self._runners.close()
-        self._admin.stop()
+        if self._admin:
+            self._admin.stop()
         if self._tracer is not None:
             self._tracer.stop()
         self._life.enter(Stage.STOPPED)
+
+    def families(self) -> tuple[Family, ...]:
+        """The metrics as plain data."""
+        return self._metrics.families()
+
+    def statistics(self, model: str, version: str) -> Statistics:
+        """What this process has done with a model version so far."""
+        return self._metrics.statistics(model, version)
+
+    def _open_admin(self) -> Admin:
+        options = self._options
+        return Admin(options.server.host, options.admin, self._metrics.exposition, lambda: self.ready, lambda: self._life.started)
 
     def _record(self, outcome: Outcome) -> None:
         """Tells of a call that has ended, in numbers and in the log."""

@@ -17,13 +17,13 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
 from service.errors import StartupError
-from service.metrics import triton
+from service.metrics import samples, triton
 from service.metrics.readings import ModelReading, ServerReading, ServerState
+from service.metrics.samples import Collected
 from service.metrics.table import BATCH_METRICS, CALL_METRICS, LOAD_METRICS, MODEL_METRICS, SECONDS, SERVER_METRICS, Metric
 from service.metrics.tally import Example, Runs, Tallies
 from service.repository.registry import ModelStatus
@@ -60,7 +60,7 @@ class Metrics:
         self._cpu = triton.Cpu() if options.metrics_compat == "triton" else None
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
-        self._registry.register(_Collected(self._families))
+        self._registry.register(Collected(self._families))
 
     def record_call(self, outcome: Outcome) -> None:
         """Counts a call that has ended."""
@@ -99,6 +99,10 @@ class Metrics:
         """The metrics in the text format that `accept` asks for, and its content type."""
         encode, content_type = choose_encoder(accept)
         return encode(self._registry), content_type
+
+    def families(self) -> tuple[samples.Family, ...]:
+        """The same as plain data, for another process."""
+        return samples.read(self._registry)
 
     def statistics(self, model: str, version: str) -> Statistics:
         """What a model version has done so far, out of the cells that the exposition reads too."""
@@ -152,19 +156,6 @@ class Metrics:
             self._runs.forget(*found)
             self._last_answer.pop(found, None)
             self._warmups.pop(found, None)
-
-
-class _Collected(Collector):
-    """Families that are made when Prometheus asks; none before, so that registering does not read what is not there yet."""
-
-    def __init__(self, families: Callable[[], Iterator[Family]]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterator[Family]:
-        return self._families()
-
-    def describe(self) -> Iterable[Family]:
-        return ()
 
 
 def _with_buckets(table: Sequence[Metric[E]], bounds: tuple[float, ...]) -> tuple[Metric[E], ...]:

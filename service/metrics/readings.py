@@ -17,7 +17,7 @@ from service.metrics import cgroup
 from service.metrics.cgroup import Cgroup
 from service.repository.registry import ModelStatus, State
 
-__all__ = ["ModelReading", "ServerReading", "ServerState"]
+__all__ = ["ModelReading", "ServerReading", "ServerState", "WorkersReading"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,14 @@ class ServerReading:
         pools = Counter(_pool(thread.name) for thread in threading.enumerate())
         pools["native"] = max(0, _all_threads() - pools.total())
         return {pool: float(pools[pool]) for pool in ("rpc", "runner", "admin", "other", "native")}
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersReading:
+    """The processes that serve as one: how many take calls, and how often one had to be started again."""
+
+    up: int
+    restarts: int
 
 
 def _pool(name: str) -> str:

@@ -11,13 +11,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from service.metrics.readings import ModelReading, ServerReading
+from service.metrics.readings import ModelReading, ServerReading, WorkersReading
 from service.repository.registry import State
 from service.request import BatchRun, Load, Outcome, Timeline
 
-__all__ = ["BATCH_METRICS", "CALL_METRICS", "LOAD_METRICS", "METRICS", "MODEL_METRICS", "SECONDS", "SERVER_METRICS", "Metric"]
+__all__ = [
+    "ACROSS",
+    "BATCH_METRICS",
+    "CALL_METRICS",
+    "LOAD_METRICS",
+    "METRICS",
+    "MODEL_METRICS",
+    "SECONDS",
+    "SERVER_METRICS",
+    "WORKER_METRICS",
+    "Across",
+    "Metric",
+]
 
 E = TypeVar("E")
+Across = Literal["sum", "max", "min"]
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
@@ -36,6 +49,7 @@ class Metric(Generic[E]):
     labels: tuple[str, ...]
     value: Callable[[E], float | Mapping[str, float] | None]
     buckets: Sequence[float] = ()
+    across: Across = "sum"
 
 
 MODEL = ("model", "version")
@@ -155,12 +169,31 @@ MODEL_METRICS: tuple[Metric[ModelReading], ...] = (
         "How long the first of the waiting requests has waited.",
         MODEL,
         lambda read: read.of_batcher("oldest_age_seconds", float)(),
+        across="max",
     ),
     Metric("hornbeam_running_rows", "gauge", "Rows that are being run.", MODEL, lambda read: read.status.running_rows),
-    Metric("hornbeam_model_ready", "gauge", "1 while the model can be asked.", MODEL, lambda read: int(read.status.state is State.READY)),
-    Metric("hornbeam_model_state", "gauge", "1 for the state that the model is in.", (*MODEL, "state"), lambda read: read.states),
-    Metric("hornbeam_model_load_seconds", "gauge", "How long loading the model took.", MODEL, lambda read: read.status.load_seconds),
-    Metric("hornbeam_model_warmup_seconds", "gauge", "How much of that was warming up.", MODEL, lambda read: read.warmup_seconds),
+    Metric(
+        "hornbeam_model_ready",
+        "gauge",
+        "1 while the model can be asked.",
+        MODEL,
+        lambda read: int(read.status.state is State.READY),
+        across="min",
+    ),
+    Metric(
+        "hornbeam_model_state", "gauge", "1 for the state that the model is in.", (*MODEL, "state"), lambda read: read.states, across="max"
+    ),
+    Metric(
+        "hornbeam_model_load_seconds",
+        "gauge",
+        "How long loading the model took.",
+        MODEL,
+        lambda read: read.status.load_seconds,
+        across="max",
+    ),
+    Metric(
+        "hornbeam_model_warmup_seconds", "gauge", "How much of that was warming up.", MODEL, lambda read: read.warmup_seconds, across="max"
+    ),
     Metric(
         "hornbeam_model_memory_bytes",
         "gauge",
@@ -174,6 +207,7 @@ MODEL_METRICS: tuple[Metric[ModelReading], ...] = (
         "Always 1: what the model runs on and was to run on, and the hash of what it was exported from.",
         (*MODEL, "provider", "device", "requested_device", "source_sha256"),
         lambda _: 1,
+        across="max",
     ),
     Metric(
         "hornbeam_cost_model_fixed_seconds",
@@ -181,6 +215,7 @@ MODEL_METRICS: tuple[Metric[ModelReading], ...] = (
         "What a run costs whatever its rows, as learned; 0 before.",
         MODEL,
         lambda read: read.of_cost("fixed_seconds"),
+        across="max",
     ),
     Metric(
         "hornbeam_cost_model_per_row_seconds",
@@ -188,11 +223,26 @@ MODEL_METRICS: tuple[Metric[ModelReading], ...] = (
         "What each row adds to a run, as learned; 0 before.",
         MODEL,
         lambda read: read.of_cost("per_row_seconds"),
+        across="max",
     ),
 )
 SERVER_METRICS: tuple[Metric[ServerReading], ...] = (
-    Metric("hornbeam_build_info", "gauge", "Always 1: what the server is made of.", ("version", "onnxruntime", "python"), lambda _: 1),
-    Metric("hornbeam_server_state", "gauge", "1 for the stage of its life that the server is in.", ("state",), lambda read: read.stages),
+    Metric(
+        "hornbeam_build_info",
+        "gauge",
+        "Always 1: what the server is made of.",
+        ("version", "onnxruntime", "python"),
+        lambda _: 1,
+        across="max",
+    ),
+    Metric(
+        "hornbeam_server_state",
+        "gauge",
+        "1 for the stage of its life that the server is in.",
+        ("state",),
+        lambda read: read.stages,
+        across="max",
+    ),
     Metric(
         "hornbeam_max_inflight_requests",
         "gauge",
@@ -201,14 +251,17 @@ SERVER_METRICS: tuple[Metric[ServerReading], ...] = (
         lambda read: read.state.max_requests,
     ),
     Metric("hornbeam_threads", "gauge", "Threads by what they are for.", ("pool",), lambda read: read.threads),
-    Metric("hornbeam_cpu_quota_cores", "gauge", "Cores that the server may use.", (), lambda read: read.state.cores),
-    Metric("hornbeam_cpu_periods", "counter", "Periods of the CPU quota that have passed.", (), lambda read: read.cgroup.periods),
+    Metric("hornbeam_cpu_quota_cores", "gauge", "Cores that the server may use.", (), lambda read: read.state.cores, across="max"),
+    Metric(
+        "hornbeam_cpu_periods", "counter", "Periods of the CPU quota that have passed.", (), lambda read: read.cgroup.periods, across="max"
+    ),
     Metric(
         "hornbeam_cpu_throttled_periods",
         "counter",
         "Periods in which the CPU quota ran out.",
         (),
         lambda read: read.cgroup.throttled_periods,
+        across="max",
     ),
     Metric(
         "hornbeam_cpu_throttled_seconds",
@@ -216,6 +269,7 @@ SERVER_METRICS: tuple[Metric[ServerReading], ...] = (
         "How long threads were stopped because the CPU quota had run out.",
         (),
         lambda read: read.cgroup.throttled_seconds,
+        across="max",
     ),
     Metric(
         "hornbeam_memory_limit_bytes",
@@ -223,6 +277,7 @@ SERVER_METRICS: tuple[Metric[ServerReading], ...] = (
         "Memory that the container may have, where there is a limit.",
         (),
         lambda read: read.cgroup.memory_limit_bytes,
+        across="max",
     ),
     Metric(
         "hornbeam_tls_certificate_expiry_timestamp_seconds",
@@ -230,6 +285,7 @@ SERVER_METRICS: tuple[Metric[ServerReading], ...] = (
         "When the certificate of the gRPC port ends.",
         (),
         lambda read: read.state.certificate_expiry,
+        across="min",
     ),
     Metric(
         "hornbeam_tls_reloads",
@@ -239,4 +295,17 @@ SERVER_METRICS: tuple[Metric[ServerReading], ...] = (
         lambda read: read.state.tls_reloads,
     ),
 )
+WORKER_METRICS: tuple[Metric[WorkersReading], ...] = (
+    Metric("hornbeam_workers", "gauge", "Processes that take calls on the port.", (), lambda read: read.up),
+    Metric("hornbeam_worker_restarts", "counter", "How often a process that had ended was started again.", (), lambda read: read.restarts),
+)
 METRICS: tuple[Metric[Any], ...] = (*CALL_METRICS, *BATCH_METRICS, *LOAD_METRICS, *MODEL_METRICS, *SERVER_METRICS)
+# Of what is not in the tables: what Prometheus's client tells of a process, and Triton's names.
+ACROSS: Mapping[str, Across] = {
+    **{metric.name: metric.across for metric in METRICS},
+    "process_start_time_seconds": "min",
+    "nv_model_load_duration_secs": "max",
+    "nv_cpu_utilization": "max",
+    "nv_cpu_memory_total_bytes": "max",
+    "nv_cpu_memory_used_bytes": "max",
+}

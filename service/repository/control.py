@@ -31,7 +31,7 @@ from service.repository.registry import ModelStatus, Registry, Served, State
 from service.repository.versions import choose
 from service.request import Load
 
-__all__ = ["Control", "Loader", "RepositoryOptions"]
+__all__ = ["Control", "Loader", "RepositoryOptions", "first_look"]
 
 log = logging.getLogger("hornbeam.repository")
 
@@ -49,6 +49,13 @@ class RepositoryOptions:
     exit_on_error: Annotated[bool, "Whether a model that cannot be loaded keeps the server from starting."] = True
 
 
+def first_look(path: Path, options: RepositoryOptions) -> Mapping[str, ModelFolder]:
+    """Every model at `path` by name. Raises StartupError when there is nothing, and no model may come later."""
+    if options.model_control == "none":
+        find_models(path)
+    return find_folders(path)
+
+
 class Loader(Protocol):
     """Makes models ready to serve. Both raise StartupError."""
 
@@ -60,17 +67,29 @@ class Loader(Protocol):
 
 
 class Control:
-    """Loads models from `path` into `registry`. `observe` is told of each attempt."""
+    """Loads models from `path` into `registry`. `observe` is told of each attempt.
 
-    def __init__(self, path: Path, registry: Registry, options: RepositoryOptions, loader: Loader, observe: Callable[[Load], None]) -> None:
+    With `folders` somebody else looks at what is there: it begins with these, and `follow` tells it of others.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        registry: Registry,
+        options: RepositoryOptions,
+        loader: Loader,
+        observe: Callable[[Load], None],
+        folders: Mapping[str, ModelFolder] | None = None,
+    ) -> None:
         self._path = path
         self._registry = registry
         self._options = options
         self._loader = loader
         self._observe = observe
+        self._folders = folders
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)
         self._given: dict[str, TemporaryDirectory[str]] = {}  # files that came with a load request, while their model serves
-        self._seen: dict[str, ModelFolder] = {}
+        self._seen: Mapping[str, ModelFolder] = {}
         self._tried: dict[str, ModelFolder] = {}
         self._stopped = Event()
         self._poller = Thread(target=self._poll, name="repository", daemon=True)
@@ -82,7 +101,7 @@ class Control:
             raise StartupError("; ".join(failed))
         _log(failed)
         self._registry.started()
-        if self._options.model_control == "poll":
+        if self._folders is None and self._options.model_control == "poll":
             self._poller.start()
 
     def stop(self) -> None:
@@ -131,6 +150,10 @@ class Control:
         except (OSError, StartupError) as error:
             log.warning("the repository cannot be read, and what serves stays: %s", error)
             return
+        self.follow(found)
+
+    def follow(self, found: Mapping[str, ModelFolder]) -> None:
+        """Does what `refresh` does with what there is by now, as somebody has found it."""
         for name in self._seen.keys() | found.keys():
             folder, before = found.get(name), self._seen.get(name)
             if folder != before:  # it may be half-written: only what has kept still from one look to the next is loaded
@@ -146,9 +169,9 @@ class Control:
 
     def _first(self) -> Iterable[ModelFolder]:
         """The models to start with; what is in the repository besides is known, and not loaded."""
-        if self._options.model_control == "none":
-            find_models(self._path)  # there must be one
-        folders = find_folders(self._path)
+        folders = self._folders
+        if folders is None:
+            folders = first_look(self._path, self._options)
         self._seen = folders
         if self._options.model_control != "explicit" or "*" in self._options.load_model:
             return folders.values()

@@ -49,7 +49,10 @@ class TransportOptions:
 
 
 class Transport:
-    """A gRPC server on a port of its own; `end_streams` lets go calls that might last. Raises StartupError when the port cannot be had."""
+    """A gRPC server on a port of its own; `end_streams` lets go calls that might last. Raises StartupError when the port cannot be had.
+
+    With `shared` other processes listen there too, and the port is listened on from `start` on.
+    """
 
     def __init__(
         self,
@@ -57,33 +60,38 @@ class Transport:
         options: TransportOptions,
         handlers: Mapping[str, grpc.RpcMethodHandler[bytes, bytes]],
         end_streams: Callable[[], None] = lambda: None,
+        shared: bool = False,
     ) -> None:
         self._end_streams = end_streams
+        self._address = f"{host}:{options.grpc_port}"
+        self._shared = shared
         self._server = grpc.server(
             ThreadPoolExecutor(THREADS, thread_name_prefix="rpc"),
             maximum_concurrent_rpcs=THREADS,
-            options=_channel_arguments(options),
+            options=_channel_arguments(options, shared),
         )
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, dict(handlers)),))
         self._health = Health()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._server.add_generic_rpc_handlers(reflection.handlers())
         self.certificates = from_files(options.tls_cert, options.tls_key, options.tls_client_ca)
+        self.port: int = options.grpc_port if shared else self._listen()
+
+    def _listen(self) -> int:
         try:
-            self.port: int = self._listen(f"{host}:{options.grpc_port}")
+            if self.certificates is None:
+                return self._server.add_insecure_port(self._address)
+            return self._server.add_secure_port(self._address, self.certificates.credentials())
         except RuntimeError as error:
             raise StartupError(
-                f"gRPC cannot listen on {host}:{options.grpc_port}: the port is in use, or the address is not of this machine; "
+                f"gRPC cannot listen on {self._address}: the port is in use, or the address is not of this machine; "
                 "choose another with --grpc-port or --host"
             ) from error
 
-    def _listen(self, address: str) -> int:
-        if self.certificates is None:
-            return self._server.add_insecure_port(address)
-        return self._server.add_secure_port(address, self.certificates.credentials())
-
     def start(self) -> None:
-        """Begins to take calls."""
+        """Begins to take calls. Raises StartupError when a port that is shared cannot be had."""
+        if self._shared:
+            self._listen()
         self._server.start()
 
     def set_ready(self, ready: bool, models: Mapping[str, bool] | None = None) -> None:
@@ -98,10 +106,10 @@ class Transport:
         return stopped.wait(grace)
 
 
-def _channel_arguments(options: TransportOptions) -> list[tuple[str, int]]:
+def _channel_arguments(options: TransportOptions, shared: bool = False) -> list[tuple[str, int]]:
     """gRPC core's settings, in milliseconds and bytes."""
     arguments = {
-        "grpc.so_reuseport": 0,  # or a second server on a busy port would start, and take half of the calls
+        "grpc.so_reuseport": int(shared),  # else a second server on a busy port would start, and take half of the calls
         "grpc.max_receive_message_length": options.max_message_bytes,
         "grpc.max_send_message_length": options.max_message_bytes,
         "grpc.max_metadata_size": options.max_metadata_bytes,
