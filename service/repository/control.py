@@ -293,7 +293,10 @@ class Control:
 
 
 def _write(name: str, files: Mapping[str, bytes]) -> TemporaryDirectory[str]:
-    """A repository with one model, of files that came with a request. Raises InvalidRequestError for a path that leads elsewhere."""
+    """A repository with one model, of files that came with a request.
+
+    Raises InvalidRequestError for a path that leads elsewhere, and LoadFailedError where no file can be written.
+    """
     paths = {given: PurePosixPath(given) for given in files}
     for given, path in paths.items():
         if path.is_absolute() or not path.parts or any(part.startswith(".") for part in path.parts) or "\0" in given:
@@ -301,7 +304,12 @@ def _write(name: str, files: Mapping[str, bytes]) -> TemporaryDirectory[str]:
                 f"file '{quoted(given)}' is no path within a model's directory; write it like 'file:1/model.onnx'",
                 f"parameters['file:{quoted(given)}']",
             )
-    directory = TemporaryDirectory(prefix="hornbeam-")
+    try:
+        directory = TemporaryDirectory(prefix="hornbeam-")
+    except OSError as error:
+        raise LoadFailedError(
+            f"failed to load '{name}': the server has no place for the files of a request; give it a writable temporary directory"
+        ) from error
     try:
         for given, content in files.items():
             target = Path(directory.name, name, paths[given])

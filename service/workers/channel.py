@@ -13,13 +13,17 @@ from typing import Any
 from service.errors import ServiceError, StartupError
 from service.workers.messages import Answer, Ask, Message
 
-__all__ = ["Channel", "ChannelEndedError"]
+__all__ = ["Channel", "ChannelEndedError", "RemoteError"]
 
 log = logging.getLogger("hornbeam.workers")
 
 
 class ChannelEndedError(Exception):
     """The other side is gone, and will not answer."""
+
+
+class RemoteError(Exception):
+    """The other side failed in a way that it should not have; its log has the details."""
 
 
 class Channel:
@@ -83,11 +87,11 @@ class Channel:
     def _answer(self, asked: Ask) -> None:
         try:
             answer = Answer(asked.number, self._serve(asked.message))
-        except (ServiceError, StartupError, ChannelEndedError) as error:
+        except (ServiceError, StartupError, ChannelEndedError, RemoteError) as error:
             answer = Answer(asked.number, error=error)
         except Exception:  # a bug: whoever waits must not wait for ever
             log.exception("%s failed", type(asked.message).__name__)
-            answer = Answer(asked.number, error=RuntimeError(f"{type(asked.message).__name__} failed; the log has the details"))
+            answer = Answer(asked.number, error=RemoteError(f"{type(asked.message).__name__} failed; the log has the details"))
         self._send(answer)
 
     def _close(self) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 from threading import Event
 
 from service import logs
-from service.errors import DrainingError, StartupError
+from service.errors import DrainingError, LoadFailedError, StartupError, quoted
 from service.repository.layout import ModelFolder
 from service.request import Statistics
 from service.server import Options, Part, Server
-from service.workers.channel import Channel, ChannelEndedError
+from service.workers.channel import Channel, ChannelEndedError, RemoteError
 from service.workers.messages import (
     Failed,
     Follow,
@@ -149,5 +149,7 @@ class _Changes:
     def _ask(self, change: Load | Unload) -> None:
         try:
             self._channel.ask(change)
+        except RemoteError as error:
+            raise LoadFailedError(f"failed to change '{quoted(change.name)}': {error}") from error
         except ChannelEndedError as error:
             raise DrainingError("the server is about to stop, and changes no models") from error

@@ -15,6 +15,7 @@ from service.engine.runners import Runners
 from service.errors import ControlNotAllowedError, InvalidRequestError, LoadFailedError, ModelNotFoundError, StartupError
 from service.loader import ModelLoader
 from service.repository.control import Control, RepositoryOptions
+from service.repository.layout import find_folders
 from service.repository.model_config import Defaults, ModelOptions
 from service.repository.registry import Registry, State
 from service.request import DATATYPES, Load, Request, Tensor, Timeline
@@ -345,3 +346,33 @@ def test_a_repository_that_cannot_be_read_changes_nothing(started: Starting, cap
             bench.control.refresh()
     assert bench.answer() == 1.0
     assert "the repository cannot be read, and what serves stays" in caplog.text
+
+
+def test_where_no_file_can_be_written_a_load_with_files_says_so_and_tells_no_path(
+    started: Starting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = started()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    with pytest.raises(LoadFailedError) as caught:
+        bench.control.load("n", "{}", {"1/model.onnx": b""})
+    assert str(caught.value) == (
+        "failed to load 'n': the server has no place for the files of a request; give it a writable temporary directory"
+    )
+
+
+def test_one_for_whom_somebody_else_looks_begins_with_what_it_is_told_and_follows(tmp_path: Path) -> None:
+    save(add_constant(1.0), tmp_path / "m" / "1" / "model.onnx")
+    first = find_folders(tmp_path)
+    save(add_constant(2.0), tmp_path / "m" / "2" / "model.onnx")
+    second = find_folders(tmp_path)
+    registry = Registry()
+    loader = ModelLoader(Defaults(ModelOptions()), 1, Runners(1), lambda run: None)
+    control = Control(tmp_path, registry, POLL, loader, lambda load: None, first)
+    control.start()
+    assert registry.versions("m") == ["1"]
+    control.follow(second)
+    assert registry.versions("m") == ["1"]  # it may be half-written
+    control.follow(second)
+    assert registry.versions("m") == ["2"]
+    control.stop()
+    registry.drain()

@@ -212,6 +212,7 @@ def test_what_stops_before_it_served_has_not_started() -> None:
 
 def test_start_up_readiness_and_liveness_are_three_answers(two: Path) -> None:
     server = Server(two, FREE_PORTS)
+    assert server._admin
     server._admin.start()  # as `start` does before it loads the models
     pages = ("/livez", "/startupz", "/readyz")
     before = [http(server.admin_port, page)[0] for page in pages]

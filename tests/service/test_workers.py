@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +33,14 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The models of the workers that the tests share, some of which change them."""
     return save_repository(tmp_path_factory.mktemp("shared"), "add2", "slow")
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models that stay as they are."""
+    return save_repository(tmp_path_factory.mktemp("two"), "add2", "slow")
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +98,14 @@ def statistics(stub: Stub, model: str) -> pb.ModelStatistics:
     return answer.model_stats[0]
 
 
+def load_file(stub: Stub, model: str, file: bytes) -> None:
+    """Has a model loaded that comes with the request."""
+    message = pb.RepositoryModelLoadRequest(model_name=model)
+    message.parameters["config"].string_param = "{}"
+    message.parameters["file:1/model.onnx"].bytes_param = file
+    stub.call("RepositoryModelLoad", message.SerializeToString())
+
+
 def plus(stub: Stub, model: str) -> float:
     """What a model of one constant adds."""
     answer = stub.infer(request(model, {"x": np.zeros((1, 4), np.float32)}))
@@ -134,7 +150,7 @@ def test_the_metrics_and_statistics_are_those_of_all_whoever_is_asked(shared: Ch
 def test_a_load_is_answered_when_every_worker_has_the_model_and_an_unload_when_none_has(stubs: Sequence[Stub]) -> None:
     for constant in (3.0, 4.0):
         given = add_constant(constant).SerializeToString()
-        load(stubs[0], "given", config={"string_param": "{}"}, **{"file_1/model.onnx": {"bytes_param": given}})
+        load_file(stubs[0], "given", given)
         assert [plus(stub, "given") for stub in stubs] == [constant] * MANY
     unload(stubs[1], "given")
     found = {refusal(lambda stub=stub: plus(stub, "given")).code for stub in stubs}  # type: ignore[misc]
@@ -155,12 +171,44 @@ def test_a_load_that_fails_is_told_once_and_changes_nothing(root: Path, stubs: S
     path.unlink()
 
 
+def test_one_that_cannot_do_what_the_others_did_is_started_again_and_then_can(shared: Child, stubs: Sequence[Stub]) -> None:
+    load_file(stubs[0], "odd", add_constant(5.0).SerializeToString())
+    odd = workers_of(shared)[0]
+    resource.prlimit(odd, resource.RLIMIT_FSIZE, (0, 0))  # it cannot write the files that come with the request
+    given = add_constant(6.0).SerializeToString()
+    refused = refusal(lambda: load_file(stubs[0], "odd", given))
+    assert refused == Refused(grpc.StatusCode.INVALID_ARGUMENT, "the files of the request cannot be written: File too large")
+    until(lambda: odd not in workers_of(shared) and settled(shared))
+    with ExitStack() as stack:
+        fresh = [stack.enter_context(Stub(shared.grpc_port)) for _ in range(MANY)]
+        assert [plus(stub, "odd") for stub in fresh] == [6.0] * MANY
+    unload(stubs[0], "odd")
+
+
 # A worker that dies.
+
+
+def test_one_that_can_no_longer_load_what_the_other_serves_takes_no_calls_until_it_can(root: Path, shared: Child) -> None:
+    path = save(add_constant(8.0), root / "fragile" / "1" / "model.onnx")
+    with Stub(shared.grpc_port) as stub:
+        load(stub, "fragile")
+    path.write_bytes(b"no model")
+    restarts = scrape(shared.admin_port)["hornbeam_worker_restarts_total", frozenset()]
+    os.kill(workers_of(shared)[0], signal.SIGKILL)
+    until(lambda: scrape(shared.admin_port)["hornbeam_worker_restarts_total", frozenset()] >= restarts + 2)
+    assert not settled(shared)
+    with ExitStack() as stack:
+        fresh = [stack.enter_context(Stub(shared.grpc_port)) for _ in range(MANY)]
+        assert [plus(stub, "fragile") for stub in fresh] == [8.0] * MANY
+        save(add_constant(8.0), path)
+        until(lambda: settled(shared))
+        unload(fresh[0], "fragile")
+    path.unlink()
 
 
 def test_one_that_is_killed_under_load_comes_back_with_all_models_and_nothing_else_fails(shared: Child, stubs: Sequence[Stub]) -> None:
     given = add_constant(7.0).SerializeToString()
-    load(stubs[0], "given", config={"string_param": "{}"}, **{"file_1/model.onnx": {"bytes_param": given}})
+    load_file(stubs[0], "given", given)
     restarts = scrape(shared.admin_port)["hornbeam_worker_restarts_total", frozenset()]
     assert [plus(stub, "given") for stub in stubs] == [7.0] * MANY
     victim, other = workers_of(shared)
@@ -186,7 +234,7 @@ def test_one_that_is_killed_under_load_comes_back_with_all_models_and_nothing_el
         done.set()
         failures = [future.result() for future in asking]
     assert sum(map(bool, failures)) <= lost
-    assert {error.code() for each in failures for error in each} <= {grpc.StatusCode.UNAVAILABLE}  # type: ignore[attr-defined]
+    assert {error.code() for each in failures for error in each} <= {grpc.StatusCode.UNAVAILABLE}
     assert scrape(shared.admin_port)["hornbeam_worker_restarts_total", frozenset()] == restarts + 1
     assert other in workers_of(shared)
     with ExitStack() as stack:
@@ -204,8 +252,8 @@ def grows(child: Child, seen: Samples) -> bool:
     return True
 
 
-def test_when_one_keeps_dying_the_command_ends_and_says_so(root: Path) -> None:
-    with running(root, *ANY_PORT, *TWO) as child:
+def test_when_one_keeps_dying_the_command_ends_and_says_so(two: Path) -> None:
+    with running(two, *ANY_PORT, *TWO) as child:
         stays = workers_of(child)[0]
         while child.process.poll() is None:
             for worker in set(workers_of(child)) - {stays}:
@@ -217,8 +265,8 @@ def test_when_one_keeps_dying_the_command_ends_and_says_so(root: Path) -> None:
     assert "ended 6 times soon after its start, last with code -9; its log says more" in err.splitlines()[-1]
 
 
-def test_when_the_parent_is_killed_the_workers_end(root: Path) -> None:
-    with running(root, *ANY_PORT, *TWO) as child:
+def test_when_the_parent_is_killed_the_workers_end(two: Path) -> None:
+    with running(two, *ANY_PORT, *TWO) as child:
         workers = workers_of(child)
         assert len(workers) == WORKERS
         child.process.kill()
@@ -244,7 +292,7 @@ def test_changed_files_are_seen_by_all_and_stopping_fails_no_call(tmp_path: Path
         stubs = [stack.enter_context(Stub(child.grpc_port)) for _ in range(MANY)]
         save(add_constant(5.0), root / "new" / "1" / "model.onnx")
         until(lambda: all(answers(lambda stub=stub: plus(stub, "new") == 5.0) for stub in stubs))  # type: ignore[misc]
-        late = [stub.begin(slow_request(LONG)) for stub in stubs[:2]]
+        late = stubs[0].begin(slow_request(LONG))
         child.process.terminate()
         assert child.read() == "draining: calls are still taken for 0.5 s\n"
         begun, answered = monotonic(), 0
@@ -253,7 +301,7 @@ def test_changed_files_are_seen_by_all_and_stopping_fails_no_call(tmp_path: Path
             for stub in stubs:
                 assert plus(stub, "new") == 5.0
                 answered += 1
-        assert [arrays(pb.ModelInferResponse.FromString(call.result()))["y"].item() for call in late] == [1.0, 1.0]
+        assert arrays(pb.ModelInferResponse.FromString(late.result()))["y"].item() == 1.0
         code, out, err = child.ends()
     assert answered >= MANY
     assert (code, out) == (0, "stopping: requests in progress are finished first\nstopped\n")
@@ -267,8 +315,8 @@ def answers(call: Callable[[], bool]) -> bool:
         return False
 
 
-def test_a_second_signal_ends_all_at_once(root: Path) -> None:
-    with running(root, *ANY_PORT, *TWO) as child, Stub(child.grpc_port) as stub:
+def test_a_second_signal_ends_all_at_once(two: Path) -> None:
+    with running(two, *ANY_PORT, *TWO) as child, Stub(child.grpc_port) as stub:
         call = stub.begin(slow_request(LONG * 100))
         until(lambda: scrape(child.admin_port)["hornbeam_running_rows", frozenset({("model", "slow"), ("version", "1")})] == 1)
         workers = workers_of(child)
@@ -287,7 +335,7 @@ def test_a_port_that_somebody_listens_on_is_refused(root: Path, reuse: bool) -> 
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        code, out, err = finished(str(root), "--grpc-port", str(port), "--admin-port", "0", *TWO)
+        code, out, err = finished(str(two), "--grpc-port", str(port), "--admin-port", "0", *TWO)
     assert (code, out) == (2, "")
     assert err == (
         f"Error: gRPC cannot listen on 127.0.0.1:{port}: the port is in use, or the address is not of this machine; "
@@ -306,8 +354,8 @@ def test_a_model_that_cannot_be_loaded_stops_all(tmp_path: Path) -> None:
     assert "Traceback" not in err
 
 
-def test_shared_memory_is_one_process_s(root: Path) -> None:
-    code, out, err = finished(str(root), *ANY_PORT, *TWO, "--shared-memory")
+def test_shared_memory_is_one_process_s(two: Path) -> None:
+    code, out, err = finished(str(two), *ANY_PORT, *TWO, "--shared-memory")
     assert (code, out) == (2, "")
     assert (
         err == "Error: --shared-memory and --workers do not go together: a region is registered with one process; leave one of them out\n"

@@ -16,7 +16,7 @@ from service.metrics import METRICS
 from service.metrics.samples import Example, Family, Sample, exposition
 from service.metrics.table import ACROSS
 from service.request import BatchStatistics, Duration, Statistics
-from service.workers.channel import Channel, ChannelEndedError
+from service.workers.channel import Channel, ChannelEndedError, RemoteError
 from service.workers.merge import kept, merge, merge_statistics
 from service.workers.messages import Load, Message, ReadReady, Unload
 from service.workers.restarts import LONGEST, PAUSES, SETTLED, Restarts
@@ -184,7 +184,7 @@ def test_each_side_asks_the_other_and_an_answer_may_wait_for_a_question_back() -
 
 RAISED: Mapping[str, tuple[Exception, type[Exception], str]] = {
     "what a caller is to be told": (InvalidRequestError("no", "inputs[0]"), InvalidRequestError, "no"),
-    "a bug": (ZeroDivisionError("secret"), RuntimeError, "Unload failed; the log has the details"),
+    "a bug": (ZeroDivisionError("secret"), RemoteError, "Unload failed; the log has the details"),
 }
 
 
