@@ -121,7 +121,7 @@ def test_calls_are_answered_by_all_workers(shared: Child, stubs: Sequence[Stub])
     shares = [connections_of(worker, shared.grpc_port) for worker in workers_of(shared)]
     assert len(shares) == WORKERS
     assert min(shares) > 0
-    assert sum(shares) == MANY
+    assert sum(shares) >= MANY
 
 
 def test_the_metrics_and_statistics_are_those_of_all_whoever_is_asked(shared: Child, stubs: Sequence[Stub]) -> None:
