@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from contextlib import ExitStack
 
 from service.errors import StartupError
 
@@ -17,30 +16,40 @@ class HeldPort:
     """
 
     def __init__(self, host: str, number: int) -> None:
-        self._socket = _bound(host, number)
-        self.number: int = self._socket.getsockname()[1]
+        self._sockets: list[socket.socket] = []
+        try:
+            for address in _addresses(host, number):
+                self._hold(*address)
+        except OSError as error:
+            self.close()
+            raise StartupError(
+                f"gRPC cannot listen on {host}:{number}: the port is in use, or the address is not of this machine; "
+                "choose another with --grpc-port or --host"
+            ) from error
+
+    @property
+    def number(self) -> int:
+        """The port; 0 before there is one."""
+        return int(self._sockets[0].getsockname()[1]) if self._sockets else 0
 
     def close(self) -> None:
         """Gives the port back."""
-        self._socket.close()
+        for held in self._sockets:
+            held.close()
 
-
-def _bound(host: str, number: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        with ExitStack() as stack:
-            probe = stack.enter_context(socket.socket(family, kind, protocol))
+    def _hold(self, family: int, host: str, number: int) -> None:
+        address = host, number or self.number
+        with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what is left of ended connections does not count
             probe.bind(address)  # which nobody who listens there lets happen, even if they would share
-            held = stack.enter_context(socket.socket(family, kind, protocol))
-            probe.close()
-            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            held.bind(address)
-            stack.pop_all()
-            return held
-    except OSError as error:
-        raise StartupError(
-            f"gRPC cannot listen on {host}:{number}: the port is in use, or the address is not of this machine; "
-            "choose another with --grpc-port or --host"
-        ) from error
+        held = socket.socket(family)
+        self._sockets.append(held)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(address)
+
+
+def _addresses(host: str, number: int) -> list[tuple[int, str, int]]:
+    """Family, address and port of each address that a host's name has: gRPC listens on all of them."""
+    found = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return [(family, str(address[0]), number) for family, _, _, _, address in found]

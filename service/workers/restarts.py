@@ -7,7 +7,7 @@ from dataclasses import dataclass
 __all__ = ["PAUSES", "Restarts"]
 
 SETTLED = 10.0  # seconds after which a process has not died at once
-PAUSES = (0.0, 0.25, 0.5, 1.0, 2.0)  # seconds before each start after a quick death in a row; after one more it is given up
+PAUSES = (0.0, 0.1, 0.25, 0.5, 1.0)  # seconds before each start after a quick death in a row; after one more it is given up
 LONGEST = 60.0  # seconds between attempts of a process that could not be let in, while others serve
 
 

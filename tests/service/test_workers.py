@@ -8,7 +8,8 @@ import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -17,8 +18,14 @@ import grpc
 import numpy as np
 import pytest
 
+from service.errors import StartupError
 from service.rpc._pb import inference_pb2 as pb
-from tests.service.conftest import Refused, Stub, add2_request, arrays, http, refusal, request, scrape, until
+from service.rpc.shared_memory import SharedMemoryOptions
+from service.rpc.transport import TransportOptions
+from service.server import ServerOptions
+from service.workers import Parent
+from service.workers.port import HeldPort
+from tests.service.conftest import FREE_PORTS, Refused, Stub, add2_request, arrays, http, refusal, request, scrape, until
 from tests.service.models import add_constant, save, save_repository
 from tests.service.test_lifecycle import ANY_PORT, LONG, Child, finished, running, slow_request
 from tests.service.test_repository_control import load, unload
@@ -257,7 +264,8 @@ def test_when_one_keeps_dying_the_command_ends_and_says_so(two: Path) -> None:
         stays = workers_of(child)[0]
         while child.process.poll() is None:
             for worker in set(workers_of(child)) - {stays}:
-                os.kill(worker, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
             os.sched_yield()
         code, out, err = child.ends()
     assert (code, out) == (1, "")
@@ -328,19 +336,38 @@ def test_a_second_signal_ends_all_at_once(two: Path) -> None:
         until(lambda: not any(map(alive, workers)))
 
 
-@pytest.mark.parametrize("reuse", [False, True], ids=["alone", "would share it"])
-def test_a_port_that_somebody_listens_on_is_refused(root: Path, reuse: bool) -> None:
+LISTENERS = {
+    "one that is alone": ("127.0.0.1", False),
+    "one that would share it": ("127.0.0.1", True),
+    "one on one of the host's addresses": ("localhost", True),
+}
+
+
+@pytest.mark.parametrize(("host", "reuse"), LISTENERS.values(), ids=LISTENERS.keys())
+def test_a_port_that_somebody_listens_on_is_refused(two: Path, host: str, reuse: bool) -> None:
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(reuse))
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        code, out, err = finished(str(two), "--grpc-port", str(port), "--admin-port", "0", *TWO)
-    assert (code, out) == (2, "")
-    assert err == (
-        f"Error: gRPC cannot listen on 127.0.0.1:{port}: the port is in use, or the address is not of this machine; "
-        "choose another with --grpc-port or --host\n"
+        options = replace(FREE_PORTS, transport=TransportOptions(grpc_port=port), server=ServerOptions(host=host, workers=2))
+        with pytest.raises(StartupError) as caught:
+            Parent(two, options)
+    assert str(caught.value) == (
+        f"gRPC cannot listen on {host}:{port}: the port is in use, or the address is not of this machine; "
+        "choose another with --grpc-port or --host"
     )
+
+
+def test_a_port_that_is_free_is_chosen_held_and_given_back() -> None:
+    held = HeldPort("localhost", 0)
+    port = held.number
+    with pytest.raises(OSError, match="in use"), socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+    held.close()
+    again = HeldPort("localhost", port)
+    assert again.number == port
+    again.close()
 
 
 def test_a_model_that_cannot_be_loaded_stops_all(tmp_path: Path) -> None:
@@ -355,8 +382,6 @@ def test_a_model_that_cannot_be_loaded_stops_all(tmp_path: Path) -> None:
 
 
 def test_shared_memory_is_one_process_s(two: Path) -> None:
-    code, out, err = finished(str(two), *ANY_PORT, *TWO, "--shared-memory")
-    assert (code, out) == (2, "")
-    assert (
-        err == "Error: --shared-memory and --workers do not go together: a region is registered with one process; leave one of them out\n"
-    )
+    options = replace(FREE_PORTS, shared_memory=SharedMemoryOptions(shared_memory=True), server=ServerOptions(workers=2))
+    with pytest.raises(StartupError, match="--shared-memory and --workers do not go together: a region is registered with one process"):
+        Parent(two, options)

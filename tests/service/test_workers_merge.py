@@ -8,7 +8,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import InvalidRequestError
@@ -87,6 +87,7 @@ readings = st.lists(st.lists(st.tuples(st.sampled_from("abc"), counts), unique_b
 
 
 @given(readings)
+@settings(max_examples=40)
 def test_merging_all_at_once_or_one_after_the_other_is_the_same(found: list[list[tuple[str, int]]]) -> None:
     given_families = [[family(name, count, "counter") for name, count in one] for one in found]
     stepwise: tuple[Family, ...] = ()
