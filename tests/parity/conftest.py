@@ -37,4 +37,4 @@ def forgetting() -> Iterator[None]:
 
     yield
     keras.utils.clear_session()
-    jax.clear_caches()
+    jax.clear_caches()  # type: ignore[no-untyped-call]
