@@ -36,8 +36,5 @@ def forgetting() -> Iterator[None]:
     import keras
 
     yield
-<<<<<<< HEAD
-=======
     keras.utils.clear_session()
->>>>>>> builder
     jax.clear_caches()  # type: ignore[no-untyped-call]
