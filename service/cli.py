@@ -13,8 +13,10 @@ from typing import Any, get_type_hints
 import click
 from click.core import ParameterSource
 
-# gRPC reads this when it is imported. What its core would log of a port that is in use, the command says itself.
+# gRPC reads these when it is imported. What its core would log of a port that is in use, the command says itself.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+# The thread that polls for calls reads their sockets itself, rather than being handed what another thread has read.
+os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
 
 from service import logs
 from service import options as declared

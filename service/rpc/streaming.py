@@ -14,7 +14,7 @@ from time import monotonic
 
 import grpc
 
-from service.errors import DrainingError, RequestCancelledError, quoted
+from service.errors import DrainingError, RequestCancelledError
 from service.rpc import codec
 from service.rpc._pb import inference_pb2 as pb
 from service.rpc.boundary import Boundary, Failure, Trace, failure_of
@@ -139,7 +139,6 @@ class _Stream:
         try:
             message = codec.parse(pb.ModelInferRequest, data)
             entry.id = message.id
-            entry.trace.request_id = quoted(message.id)
             entry.pending = self._inference.begin(message, self._context, entry.trace)
         except Exception as error:  # the boundary of a request: the stream goes on
             entry.failure = failure_of(error, METHOD, entry.trace)
@@ -153,7 +152,7 @@ class _Stream:
         message = pb.ModelStreamInferResponse()
         if entry.pending is not None:
             try:
-                entry.pending.answer(message.infer_response)
+                entry.pending.fill(message.infer_response)
             except Exception as error:  # the boundary of a request: the stream goes on
                 entry.failure = failure_of(error, METHOD, entry.trace)
         if entry.failure is not None:
