@@ -15,7 +15,7 @@ from service.engine.runners import Runners
 from service.request import Array
 from service.rpc import metadata
 from service.rpc.answers import Answers
-from service.rpc.boundary import Boundary, Failure, Trace, failure_of
+from service.rpc.boundary import Boundary, Failure, Trace, deadline_of, failure_of
 from service.rpc.completion_queue import QueueCall
 from service.rpc.inference import Asked, Inference, outputs_of
 
@@ -38,7 +38,7 @@ class DirectInference:
         """Takes a call; it is ended when its request has been computed, or at once when it cannot be."""
         trace = self._boundary.enter(METHOD, call.metadata())
         try:
-            pending = self._inference.read(message, call, trace, here=self._runners is not None)
+            pending = self._inference.read(message, deadline_of(call), trace, here=self._runners is not None)
         except Exception as error:  # the boundary
             self._end(call, trace, failure_of(error, METHOD, trace))
             return

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
-from time import monotonic
 
 from service.engine.batcher import Job
 from service.errors import DrainingError, RequestCancelledError, ServiceError, quoted
@@ -14,7 +13,7 @@ from service.request import Array, Response, Tensor
 from service.rpc import classification, codec
 from service.rpc._pb import inference_pb2 as pb
 from service.rpc.answers import Answers
-from service.rpc.boundary import Call, Trace
+from service.rpc.boundary import Trace
 from service.rpc.shared_memory import Regions
 from service.rpc.templates import Template, Templates
 from service.rpc.wire import Split, split
@@ -92,21 +91,23 @@ class Inference:
         self._regions = regions
         self._templates = Templates()
 
-    def read(self, data: bytes, call: Call, trace: Trace, here: bool = False) -> Pending:
-        """Queues the request in these bytes. Raises ServiceError as `begin` does; `here` is `Batcher.submit`'s."""
+    def read(self, data: bytes, deadline: float | None, trace: Trace, here: bool = False) -> Pending:
+        """Queues the request in these bytes. Raises ServiceError as `begin` does. `here` is `Batcher.submit`'s."""
         found = split(data)
         template = self._templates.get(found.head) if found else None
-        if found and template and (pending := self._alike(template, data, found, call, trace, here)):
+        if found and template and (pending := self._alike(template, data, found, deadline, trace, here)):
             return pending
-        return self.begin(codec.parse(pb.ModelInferRequest, data), call, trace, here, found)
+        return self.begin(codec.parse(pb.ModelInferRequest, data), deadline, trace, here, found)
 
-    def begin(self, message: pb.ModelInferRequest, call: Call, trace: Trace, here: bool = False, found: Split | None = None) -> Pending:
+    def begin(
+        self, message: pb.ModelInferRequest, deadline: float | None, trace: Trace, here: bool = False, found: Split | None = None
+    ) -> Pending:
         """Queues a request, and remembers it by what was `found`. Raises ServiceError when it is wrong, or there is no place for it."""
         trace.request_id = quoted(message.id)
         served = self._find(message.model_name, message.model_version, trace)
         request = codec.decode_request(message, trace.timeline.received, self._regions)
         deliveries = codec.decode_deliveries(message, self._regions)
-        trace.timeline.deadline = _deadline(request.deadline, call)
+        trace.timeline.deadline = _earlier(request.deadline, deadline)
         while True:
             job = served.job(request, trace.timeline.deadline, trace.timeline)
             for name, delivery in deliveries.items():
@@ -125,7 +126,7 @@ class Inference:
             else:
                 return Pending(Asked(served, request.id, request.outputs, deliveries), job)
 
-    def _alike(self, template: Template, data: bytes, found: Split, call: Call, trace: Trace, here: bool) -> Pending | None:
+    def _alike(self, template: Template, data: bytes, found: Split, deadline: float | None, trace: Trace, here: bool) -> Pending | None:
         """Queues a request that differs from one before in its id and numbers only; None when there is more to it."""
         served = template.served()
         if served is None:
@@ -140,8 +141,8 @@ class Inference:
             return None
         trace.request_id = quoted(id)
         timeout = template.timeout
-        deadline = trace.timeline.deadline = _deadline(None if timeout is None else trace.timeline.received + timeout, call)
-        job = Job(feeds, template.rows, deadline, trace.timeline, template.priority)
+        trace.timeline.deadline = _earlier(None if timeout is None else trace.timeline.received + timeout, deadline)
+        job = Job(feeds, template.rows, trace.timeline.deadline, trace.timeline, template.priority)
         try:
             served.batcher.submit(job, here)
         except DrainingError:
@@ -149,10 +150,7 @@ class Inference:
         return Pending(Asked(served, id, template.outputs, {}), job)
 
 
-def _deadline(own: float | None, call: Call) -> float | None:
-    """The earlier of the call's deadline and the request's own, on the monotonic clock."""
-    remaining = call.time_remaining()
-    if remaining is None:
-        return own
-    deadline = monotonic() + remaining
-    return deadline if own is None else min(own, deadline)
+def _earlier(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)

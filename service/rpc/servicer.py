@@ -15,7 +15,7 @@ from service.request import Outcome, Statistics
 from service.rpc import codec, description, metadata, repository_control
 from service.rpc._pb import inference_pb2 as pb
 from service.rpc.answers import Answers
-from service.rpc.boundary import Begin, Boundary, Call, Failure, Trace, failure_of
+from service.rpc.boundary import Begin, Boundary, Call, Failure, Trace, deadline_of, failure_of
 from service.rpc.direct import DirectInference
 from service.rpc.inference import Inference
 from service.rpc.repository_control import Control, NoControl
@@ -115,7 +115,7 @@ class InferenceServicer:
         return description.model_metadata(served, self._registry.versions(served.name)).SerializeToString()
 
     def model_infer(self, data: bytes, call: Call, trace: Trace) -> bytes:
-        pending = self._inference.read(data, call, trace)
+        pending = self._inference.read(data, deadline_of(call), trace)
         if not call.add_callback(pending.job.future.cancel):  # type: ignore[arg-type]  # what it returns does not matter
             pending.job.future.cancel()
         encoded = pending.encode(self._answers)
