@@ -64,11 +64,18 @@ def serving(name: str, settings: Settings) -> None:
         measures = dict(_sides(found, request, stack, skipped))
         rows: dict[str, dict[str, list[float]]] = {side: {shape.name: [] for shape in shapes} for side in measures}
         for shape in shapes:
-            for measure in measures.values():
-                measure(shape, settings.seconds / 4)
-            for _ in range(settings.repeats):
-                for side, measure in measures.items():
-                    rows[side][shape.name].append(measure(shape, settings.seconds))
+            for seconds in (settings.seconds / 4, *[settings.seconds] * settings.repeats):  # the first warms up
+                for side in list(rows):
+                    try:
+                        rate = measures[side](shape, seconds)
+                    except Skipped as reason:
+                        skipped[side] = f"at {shape.name} {reason}"
+                        del rows[side]
+                    else:
+                        rows[side][shape.name].append(rate)
+    for cells in rows.values():
+        for rates in cells.values():
+            del rates[0]
     unit = (
         f"requests/s of one row, load from {'h2load' if shutil.which('h2load') else 'the open loop of hornbeam-serve bench'}, {machine()}"
     )
