@@ -46,10 +46,12 @@ class Running:
         return _resident(self.process.pid) / 1e6 if self.process else 0.0
 
 
+_ALLOWED = sorted(os.sched_getaffinity(0))  # before anything is pinned
+
+
 def cores() -> tuple[set[int], set[int]]:
     """The server's core and the load's, which are the same where there is only one."""
-    allowed = sorted(os.sched_getaffinity(0))
-    return {allowed[0]}, {allowed[-1]}
+    return {_ALLOWED[0]}, {_ALLOWED[-1]}
 
 
 def pin(core: set[int]) -> None:

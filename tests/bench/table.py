@@ -19,7 +19,7 @@ def machine() -> str:
     """What this machine is, what runs on it, and what else it is doing."""
     versions = ", ".join(f"{name} {version(name)}" for name in ("onnxruntime", "grpcio", "numpy"))
     return (
-        f"{_processor()}, {len(os.sched_getaffinity(0))} cores, {platform.system()} {platform.release()}, "
+        f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
         f"Python {platform.python_version()}, {versions}; load average {os.getloadavg()[0]:.1f}"
     )
 
