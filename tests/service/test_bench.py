@@ -68,12 +68,14 @@ def test_a_closed_loop_counts_what_it_did_and_what_the_server_did(asked: Server)
         latency = found["latency_seconds"]
         assert 0 < latency["p50"] <= latency["p90"] <= latency["p99"] <= latency["max"]
         server = found["server"]
-        assert (server["requests"], server["rows"]) == (found["sent"], 3 * found["sent"])
+        # A server may count a call after it has answered it, so that the last calls may be missing, or be those before.
+        assert abs(server["requests"] - found["sent"]) <= found["in_flight"]
+        assert abs(server["rows"] - 3 * found["sent"]) <= 3 * found["in_flight"]
         assert sum(server["runs_by_rows"].values()) == server["executions"]
         assert sum(int(rows) * runs for rows, runs in server["runs_by_rows"].items()) == server["rows"]
         assert 0 < server["mean_seconds"]["compute"] < server["mean_seconds"]["all"] < latency["max"]
         assert 0 < found["client"]["cpu_seconds_per_call"] < latency["max"]
-    assert one["server"]["runs_by_rows"] == {"3": one["sent"]}
+    assert one["server"]["runs_by_rows"] == {"3": one["server"]["executions"]}
 
 
 def test_an_open_loop_sends_what_it_was_told_to(asked: Server) -> None:
@@ -105,17 +107,19 @@ def test_an_open_loop_counts_from_when_a_call_was_due(gated: Gated) -> None:
 
 
 def test_every_refusal_is_counted_under_its_code(gated: Gated) -> None:
-    with ThreadPoolExecutor(1) as threads:
-        running = threads.submit(apply, load(gated.transport.port, in_flight=5, seconds=0.05))
+    port = gated.transport.port
+    with ThreadPoolExecutor(2) as threads:
+        runs = threads.submit(apply, load(port, in_flight=1, seconds=0.05))
         gated.gate.wait()
+        waits = threads.submit(apply, load(port, in_flight=4, seconds=0.05))
         gated.until_waiting(4)  # all that the queue takes
-        refused = apply(load(gated.transport.port, rate=100.0, arrivals="fixed", seconds=0.055))
+        refused = apply(load(port, rate=100.0, arrivals="fixed", seconds=0.055))
         gated.gate.let(1000)
-        answered = running.result(timeout=30)
+        answered = merged([runs.result(timeout=30), waits.result(timeout=30)])
     assert refused.codes == {"RESOURCE_EXHAUSTED": 5}
     assert (refused.sent, refused.errors, refused.in_time, len(refused.failed_latencies)) == (5, 5, 0, 5)
     assert np.isnan(refused.percentile(50))
-    assert (answered.sent, answered.errors) == (answered.codes["OK"], 0)
+    assert (answered.sent, answered.errors) == (5, 0)
 
 
 def test_a_call_that_is_never_answered_ends_by_its_timeout(gated: Gated) -> None:
