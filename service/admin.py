@@ -17,20 +17,30 @@ __all__ = ["Admin", "AdminOptions"]
 class AdminOptions:
     """Where the admin port is."""
 
-    admin_port: Annotated[int, "Port for /metrics, /livez and /readyz; 0 for any that is free.", (0, 65535)] = 8002
+    admin_port: Annotated[int, "Port for /metrics, /livez, /readyz and /startupz; 0 for any that is free.", (0, 65535)] = 8002
 
 
 class Admin:
     """An HTTP server for operators. Raises StartupError when its port cannot be had.
 
-    `expose` gives the metrics and their content type for an Accept header; `is_ready` is what /readyz answers.
+    `expose` gives the metrics and their content type for an Accept header; `is_ready` is what /readyz answers, and `has_started`
+    what /startupz does. /livez asks nobody: it is answered while there is a thread to answer, so that a server that is busy, or
+    whose model cannot be loaded, is not restarted for it.
     """
 
-    def __init__(self, host: str, options: AdminOptions, expose: Callable[[str], tuple[bytes, str]], is_ready: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        host: str,
+        options: AdminOptions,
+        expose: Callable[[str], tuple[bytes, str]],
+        is_ready: Callable[[], bool],
+        has_started: Callable[[], bool],
+    ) -> None:
         class Handler(_Handler):
             routes: ClassVar = {
                 "/livez": lambda _: _text(200, "live"),
                 "/readyz": lambda _: _text(200, "ready") if is_ready() else _text(503, "not ready"),
+                "/startupz": lambda _: _text(200, "started") if has_started() else _text(503, "starting"),
                 "/metrics": lambda accept: (200, *expose(accept)),
             }
 
@@ -45,8 +55,9 @@ class Admin:
         self._thread = Thread(target=self._server.serve_forever, name="admin", daemon=True)
 
     def start(self) -> None:
-        """Begins to answer."""
-        self._thread.start()
+        """Begins to answer, if it does not already."""
+        if not self._thread.is_alive():
+            self._thread.start()
 
     def stop(self) -> None:
         """Answers no more, and gives the port back."""

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
-from typing import Any
+from types import FrameType
+from typing import Any, get_type_hints
 
 import click
 
 # gRPC reads this when it is imported. What its core would log of a port that is in use, the command says itself.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
+from service import logs
 from service import options as declared
+from service.config import read_file
 from service.errors import StartupError
 from service.server import Options, Server
 
-__all__ = ["main"]
+__all__ = ["main", "with_options"]
 
 
 class _Failure(click.ClickException):
@@ -32,65 +34,159 @@ def main() -> None:
     """Serves ONNX models over gRPC, with batching across requests and Prometheus metrics."""
 
 
-def _server_options(command: Callable[..., None]) -> Callable[..., None]:
-    """A flag for each option that a part of the server declares."""
-    for option in reversed(list(declared.options(Options))):
-        command = click.option(
-            option.flag,
-            option.name,
-            type=_type(option),
-            default=option.default,
-            help=option.help,
-            envvar=option.environment,
-            show_default=True,
+class _Many(click.ParamType[Any]):
+    """Values with commas between them."""
+
+    def __init__(self, one: click.ParamType[Any]) -> None:
+        self.name = f"{one.name},..."
+        self._one = one
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return f"{self._one.name.split()[0].upper()},..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        items = [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+        return tuple(self._one.convert(item, param, ctx) for item in items)
+
+
+class _ByPart(click.Command):
+    """A command whose help lists the options by the part of the server that declares them, as the file's tables do."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        given = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        records = {param.name: record for param in given if (record := param.get_help_record(ctx))}
+        for part, group in get_type_hints(Options).items():
+            rows = [records.pop(option.name) for option in declared.options(group)]
+            with formatter.section(f"[{part}] {(group.__doc__ or '').splitlines()[0].rstrip('.')}"):
+                formatter.write_dl(rows)
+        with formatter.section("The command"):
+            formatter.write_dl(list(records.values()))
+
+
+def with_options(group: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command a flag for each option of the parts of `group`, and `--config` for a file of them."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(list(declared.options(group))):
+            command = _flag(option)(command)
+        return click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            is_eager=True,
+            expose_value=False,
+            callback=lambda context, _, path: _use_file(group, context, path),
+            envvar="HORNBEAM_CONFIG",
             show_envvar=True,
+            help="TOML file with a table for each part above.",
         )(command)
-    return command
+
+    return decorate
 
 
-def _type(option: declared.Option) -> Any:
+def _flag(option: declared.Option) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(
+        f"{option.flag}/--no-{option.flag[2:]}" if option.type is bool and not option.many else option.flag,
+        option.name,
+        type=_type(option),
+        default=option.default,
+        help=option.help,
+        envvar=option.environment,
+        show_default=_shown(option),
+        show_envvar=True,
+    )
+
+
+def _use_file(group: type, context: click.Context, path: Path | None) -> None:
+    """Makes a file's values what counts where neither a flag nor the environment gives one."""
+    if path is None:
+        return
+    try:
+        context.default_map = read_file(group, path)
+    except StartupError as error:
+        raise _Failure(str(error)) from error
+
+
+def _type(option: declared.Option) -> click.ParamType[Any]:
     """What click makes of a value, or refuses."""
+    one = _type_of_one(option)
+    return _Many(one) if option.many else one
+
+
+def _type_of_one(option: declared.Option) -> click.ParamType[Any]:
     if option.choices:
         return click.Choice(option.choices)
-    ranges: dict[type, Any] = {int: click.IntRange, float: click.FloatRange}
-    return ranges[option.type](*option.bounds) if option.type in ranges else option.type
+    low, high = option.bounds
+    if option.type is int:
+        return click.IntRange(None if low is None else int(low), None if high is None else int(high))
+    if option.type is float:
+        return click.FloatRange(low, high)
+    return click.BOOL if option.type is bool else click.STRING
 
 
-@main.command()
+def _shown(option: declared.Option) -> bool | str:
+    """How the help tells the default: a list as it would be given."""
+    return ",".join(map(str, option.default)) or "none" if option.many else option.default != ""
+
+
+@main.command(cls=_ByPart)
 @click.argument("path", metavar="REPOSITORY|MODEL.onnx", type=click.Path(path_type=Path))
-@_server_options
+@with_options(Options)
 def run(path: Path, **values: Any) -> None:
     """Serve the models of a repository, or one .onnx file, until told to stop.
 
-    A repository is a directory with <model>/<version>/model.onnx in it, as `hornbeam export` writes it. SIGTERM and
-    Ctrl-C stop the server once requests in progress have been answered; a second one stops it at once.
+    A repository is a directory with <model>/<version>/model.onnx in it, as `hornbeam export` writes it. On SIGTERM the server
+    says that it is not ready, serves on for the drain delay, answers what is in progress and ends; Ctrl-C leaves the delay out;
+    a second signal stops it at once.
+
+    Each option is a flag, an environment variable, or a key in its part's table of the --config file; the first of these counts.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    stopped = _stop_on_signals()
+    options = declared.build(Options, values)
+    logs.configure(options.logging)
+    signals = _Signals()
     try:
-        server = Server(path, declared.build(Options, values))
+        server = Server(path, options)
         server.start()
     except StartupError as error:
         raise _Failure(str(error)) from error
-    host = values["host"]
+    host = options.server.host
     models = ", ".join(f"{status.model} version {status.version}" for status in server.registry.statuses())
     click.echo(f"ready: gRPC on {host}:{server.grpc_port}, metrics on http://{host}:{server.admin_port}/metrics, serving {models}")
-    stopped.wait()
+    signals.stop.wait()
+    server.withdraw()
+    if signals.patient and options.server.drain_delay_seconds:
+        click.echo(f"draining: calls are still taken for {options.server.drain_delay_seconds:g} s")
+        signals.wait(options.server.drain_delay_seconds)
     click.echo("stopping: requests in progress are finished first")
     server.stop()
     click.echo("stopped")
 
 
-def _stop_on_signals() -> Event:
-    """Set by the first SIGTERM or SIGINT; the second, of either, ends the process there and then."""
-    stopped = Event()
-    numbers = (signal.SIGTERM, signal.SIGINT)
+class _Signals:
+    """What SIGTERM and SIGINT ask for: `stop` is set by the first of them; the second ends the process there and then.
 
-    def stop(*_: object) -> None:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
-        stopped.set()
+    `patient` says that nobody waits at a terminal, so that load balancers may have the drain delay to look elsewhere.
+    """
 
-    for number in numbers:
-        signal.signal(number, stop)
-    return stopped
+    NUMBERS = (signal.SIGTERM, signal.SIGINT)
+
+    def __init__(self) -> None:
+        self.stop = Event()
+        self._never = Event()
+        self.patient = True
+        for number in self.NUMBERS:
+            signal.signal(number, self._first)
+
+    def wait(self, seconds: float) -> None:
+        """Returns after so many seconds, unless a second signal has ended the process."""
+        self._never.wait(seconds)
+
+    def _first(self, number: int, _: FrameType | None) -> None:
+        # To the first process of a container the kernel sends no signal that has its default effect.
+        last: Any = self._at_once if os.getpid() == 1 else signal.SIG_DFL
+        for each in self.NUMBERS:
+            signal.signal(each, last)
+        self.patient = number == signal.SIGTERM
+        self.stop.set()
+
+    def _at_once(self, number: int, _: FrameType | None) -> None:
+        os._exit(128 + number)

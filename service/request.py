@@ -133,6 +133,9 @@ class Timeline:
     computed: float | None = None
     answered: float | None = None
     ended: float | None = None  # with an answer or without
+    deadline: float | None = None
+    batch_rows: int = 0  # that ran together with it, its own included
+    span: object = None  # what traces the call, where calls are traced
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,7 @@ class Outcome:
     """What became of one call: told once, and turned into metrics by a table.
 
     `model` and `version` are empty unless they are those of a model that is there: callers must not make up labels.
+    `trace` is the id of the trace that it belongs to, `sampled` whether anybody keeps that; `text` is what the caller was told.
     """
 
     method: str
@@ -148,11 +152,18 @@ class Outcome:
     version: str = ""
     reason: str | None = None  # why it was rejected
     timeline: Timeline = field(default_factory=lambda: Timeline(0.0))
+    trace: str = ""
+    sampled: bool = False
+    request_id: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRun:
-    """One execution of a model: how many requests and rows ran together, and the seconds to put them together and to run."""
+    """One execution of a model: how many requests and rows ran together, and the seconds to put them together and to run.
+
+    `rows` are the callers'; padding is what was computed beside them: whole rows, and elements in all. `timelines` are the requests'.
+    """
 
     model: str
     version: str
@@ -160,6 +171,9 @@ class BatchRun:
     rows: int
     assembly_seconds: float
     seconds: float
+    padding_rows: int = 0
+    padding_elements: int = 0
+    timelines: tuple[Timeline, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llv
 ROOT = Path(__file__).parent.parent
 DIGITS = ROOT / "tests" / "digits" / "digits.keras"
 READY = re.compile(r"ready: gRPC on (\S+), metrics on (\S+), serving (.*)")
+TO_TEST = ("--grpc-port", "0", "--admin-port", "0", "--drain-delay-seconds", "0")  # any ports, and gone when told to go
 Floats = NDArray[np.float32]
 
 
@@ -53,7 +54,7 @@ def held_out() -> HeldOut:
 @contextmanager
 def serving(path: Path, *options: str, python: Path = Path(sys.executable)) -> Iterator[Running]:
     """`hornbeam-serve run` on free ports, by the interpreter `python`'s own installation, stopped at the end."""
-    command = [str(python.parent / "hornbeam-serve"), "run", str(path), "--grpc-port", "0", "--admin-port", "0", *options]
+    command = [str(python.parent / "hornbeam-serve"), "run", str(path), *TO_TEST, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

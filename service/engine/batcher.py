@@ -83,6 +83,11 @@ class Batcher:
         """Rows in the queue, not counting those that run."""
         return self._queue.rows
 
+    @property
+    def waiting_requests(self) -> int:
+        """Requests in the queue, not counting those that run."""
+        return len(self._queue)
+
     def submit(self, job: Job) -> None:
         """Queues a job. Raises QueueFullError or DrainingError."""
         with self._changed:
@@ -165,8 +170,10 @@ class Batcher:
         end = monotonic()
         for job in jobs:
             job.timeline.computed = end
+            job.timeline.batch_rows = sum(rows)
         answers = split(outputs, rows)
-        self._observe(BatchRun(self.name, self.version, len(jobs), sum(rows), assembled - start, end - assembled))
+        timelines = tuple(job.timeline for job in jobs)
+        self._observe(BatchRun(self.name, self.version, len(jobs), sum(rows), assembled - start, end - assembled, timelines=timelines))
         return answers
 
 

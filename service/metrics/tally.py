@@ -7,35 +7,59 @@ table: an event is a few additions, and taking a lock for each of them cost more
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from time import time
+from typing import Generic, TypeVar
 
 from service.metrics.table import Metric
 from service.request import BatchRun, BatchStatistics, Duration
 
-__all__ = ["Cell", "Runs", "Tallies"]
+__all__ = ["Cell", "Example", "Reading", "Runs", "Tallies"]
 
 E = TypeVar("E")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """The trace of one of the events in a bucket, its amount, and when it was, in seconds since the epoch."""
+
+    trace: str
+    amount: float
+    when: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A cell as it was at a moment; `examples` are by the number of their bucket."""
+
+    labels: tuple[str, ...]
+    sum: float
+    buckets: tuple[int, ...]
+    examples: Mapping[int, Example]
 
 
 class Cell:
     """The sum of what was added, how often, and for a histogram how often in each bucket; the last is for all beyond."""
 
-    __slots__ = ("bounds", "buckets", "count", "sum")
+    __slots__ = ("bounds", "buckets", "count", "examples", "sum")
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = bounds
+        self.examples: dict[int, Example] = {}
         self.buckets = [0] * (len(bounds) + 1)
         self.count = 0
         self.sum = 0.0
 
-    def add(self, amount: float) -> None:
+    def add(self, amount: float, trace: str = "") -> None:
         self.sum += amount
         self.count += 1
         if self.bounds:
-            self.buckets[bisect_left(self.bounds, amount)] += 1
+            bucket = bisect_left(self.bounds, amount)
+            self.buckets[bucket] += 1
+            if trace:
+                self.examples[bucket] = Example(trace, amount, time())
 
     @property
     def duration(self) -> Duration:
@@ -49,26 +73,56 @@ class Tallies(Generic[E]):
     def __init__(self, metrics: Sequence[Metric[E]]) -> None:
         self.metrics = metrics
         self._cells: dict[tuple[str, tuple[str, ...]], Cell] = {}
-        self._of_key: dict[tuple[Any, ...], list[Cell | None]] = {}
+        self._of_key: dict[tuple[str | None, ...], list[Cell | None]] = {}
         self._lock = Lock()
 
-    def record(self, key: tuple[Any, ...], event: E) -> None:
-        """Adds what every metric reads from `event`; `key` is equal for events whose labels are."""
+    def record(self, key: tuple[str | None, ...], event: E, trace: str = "") -> None:
+        """Adds what every metric reads from `event`; `key` is equal for events whose labels are, and begins with model and version.
+
+        `trace` is the id of a trace that somebody keeps, as an example of what is in a bucket.
+        """
         with self._lock:
             cells = self._of_key.setdefault(key, [None] * len(self.metrics))
             for index, metric in enumerate(self.metrics):
-                if (amount := metric.value(event)) is None:
+                if not isinstance(amount := metric.value(event), float | int):
                     continue
                 if (cell := cells[index]) is None:
                     cell = cells[index] = self._cell(metric, event)
-                cell.add(amount)
+                cell.add(amount, trace)
 
-    def read(self, metric: Metric[E]) -> list[tuple[tuple[str, ...], int, float, list[int]]]:
-        """For each set of labels: the labels, the count, the sum, and the buckets."""
+    def prepare(self, name: str, *labels: str) -> None:
+        """Has a metric say 0 for these labels before anything has happened: a rate of what is not there yet is not 0, but nothing."""
+        metric = next(metric for metric in self.metrics if metric.name == name)
+        with self._lock:
+            self._cells.setdefault((name, labels), Cell(metric.buckets))
+
+    def models(self) -> list[tuple[str, str]]:
+        """Every model and version that there is a cell of, those that were met first in front."""
+        with self._lock:
+            return list(dict.fromkeys(labels[:2] for _, labels in self._cells))  # type: ignore[misc]  # they begin so
+
+    def forget(self, model: str, version: str) -> None:
+        """Drops the cells of a version of a model."""
+        with self._lock:
+            for cell in [cell for cell in self._cells if cell[1][:2] == (model, version)]:
+                del self._cells[cell]
+            for key in [key for key in self._of_key if key[:2] == (model, version)]:
+                del self._of_key[key]
+
+    def read(self, metric: Metric[E]) -> list[Reading]:
+        """What there is for each set of labels."""
         with self._lock:
             return [
-                (labels, cell.count, cell.sum, list(cell.buckets)) for (name, labels), cell in self._cells.items() if name == metric.name
+                Reading(labels, cell.sum, tuple(cell.buckets), dict(cell.examples))
+                for (name, labels), cell in self._cells.items()
+                if name == metric.name
             ]
+
+    def sums(self, name: str, *labels: str) -> dict[tuple[str, ...], float]:
+        """The sums of a metric for labels that begin with these, by the labels behind."""
+        with self._lock:
+            found = {given: cell.sum for (own, given), cell in self._cells.items() if own == name}
+        return {given[len(labels) :]: value for given, value in found.items() if given[: len(labels)] == labels}
 
     def durations(self, name: str, *labels: str) -> Duration:
         """All that a metric of seconds has for labels that begin with these."""
@@ -124,6 +178,11 @@ class Runs:
             Duration(requests, sum(size.requests_assembly for size in sizes)),
             Duration(requests, sum(size.requests_compute for size in sizes)),
         )
+
+    def forget(self, model: str, version: str) -> None:
+        """Drops what there is of a version of a model."""
+        with self._lock:
+            self._sizes.pop((model, version), None)
 
     def _read(self, model: str, version: str) -> list[tuple[int, _OfSize]]:
         with self._lock:

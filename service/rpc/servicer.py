@@ -11,12 +11,13 @@ from typing import Protocol
 import grpc
 
 from service import __version__
-from service.errors import InvalidRequestError, NotSupportedError, RequestCancelledError, ServiceError
+from service.errors import InvalidRequestError, NotSupportedError, RequestCancelledError, ServiceError, quoted
 from service.repository.registry import Registry, Served
 from service.request import Outcome, Request, Response, Statistics, Tensor, Timeline
-from service.rpc import codec, description
+from service.rpc import codec, description, metadata
 from service.rpc._pb import inference_pb2 as pb
 from service.rpc.status import code_of, trailers
+from service.trace_context import TraceContext
 
 __all__ = ["SERVICE", "Call", "InferenceServicer"]
 
@@ -39,24 +40,36 @@ class Call(Protocol):
 class Trace:
     """What a call turns out to be about, for the one line that is told of it."""
 
-    __slots__ = ("model", "timeline", "version")
+    __slots__ = ("context", "model", "request_id", "timeline", "version")
 
     def __init__(self) -> None:
         self.model = ""
         self.version = ""
+        self.request_id = ""
+        self.context: TraceContext | None = None
         self.timeline = Timeline(monotonic())
 
 
 Method = Callable[["InferenceServicer", bytes, Call, Trace], bytes]
+Begin = Callable[[str, TraceContext | None], tuple[object, TraceContext]]  # a span, and where it is, from a method and its caller's
 
 
 class InferenceServicer:
     """The Open Inference Protocol over a registry of models.
 
-    `observe` is told of each call when it has ended; `statistics` tells what a model version has done so far.
+    `observe` is told of each call when it has ended; `statistics` tells what a model version has done so far; `begin` begins a call's
+    span, where calls are traced.
     """
 
-    def __init__(self, registry: Registry, observe: Callable[[Outcome], None], statistics: Callable[[str, str], Statistics]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        observe: Callable[[Outcome], None],
+        statistics: Callable[[str, str], Statistics],
+        begin: Begin | None = None,
+    ) -> None:
+        self._begin = begin
+        self._calls: set[Trace] = set()
         self._registry = registry
         self._observe = observe
         self._statistics = statistics
@@ -65,6 +78,10 @@ class InferenceServicer:
     def handlers(self) -> Mapping[str, grpc.RpcMethodHandler[bytes, bytes]]:
         """A handler of raw messages for every RPC of the protocol, by its name."""
         return {name: grpc.unary_unary_rpc_method_handler(self._handler(name, METHODS[name])) for name in METHODS}
+
+    def in_progress(self) -> list[tuple[str, str]]:
+        """Model and version of each call that has not ended, empty where they are not known yet."""
+        return [(trace.model, trace.version) for trace in list(self._calls)]
 
     def server_live(self, data: bytes, call: Call, trace: Trace) -> bytes:
         return pb.ServerLiveResponse(live=True).SerializeToString()
@@ -107,6 +124,7 @@ class InferenceServicer:
 
     def model_infer(self, data: bytes, call: Call, trace: Trace) -> bytes:
         message = codec.parse(pb.ModelInferRequest, data)
+        trace.request_id = quoted(message.id)
         served = self._served(message.model_name, message.model_version, trace)
         request = codec.decode_request(message, trace.timeline.received)
         response = _infer(served, request, call, trace.timeline)
@@ -128,28 +146,41 @@ class InferenceServicer:
         """The boundary: what a method raises becomes a status, and every call is observed."""
 
         def handle(data: bytes, context: grpc.ServicerContext) -> bytes:
-            trace, code, reason, answer = Trace(), grpc.StatusCode.OK, None, b""
+            trace, code, reason, answer, text = Trace(), grpc.StatusCode.OK, None, b"", ""
+            self._calls.add(trace)
+            trace.context, debug = metadata.read(context.invocation_metadata())
+            if self._begin is not None:
+                trace.timeline.span, trace.context = self._begin(name, trace.context)
             try:
                 answer = method(self, data, context, trace)
             except ServiceError as error:
-                code, reason = code_of(error), error.reason
-                context.set_details(str(error))
+                code, reason, text = code_of(error), error.reason, str(error)
+                context.set_details(text)
                 context.set_trailing_metadata(trailers(error, trace.model, trace.version))
             except Exception:  # a bug: the caller learns that, and the log what
                 log.exception("%s failed", name)
                 code, reason = grpc.StatusCode.INTERNAL, "bug"
                 context.set_details("internal error; the server's log has the details")
             context.set_code(code)
+            if debug and reason is None:
+                context.set_trailing_metadata(metadata.timing(trace.timeline))
             trace.timeline.ended = monotonic()
-            self._observe(Outcome(name, code.name, trace.model, trace.version, reason, trace.timeline))
+            self._calls.discard(trace)
+            self._observe(_outcome(name, code, reason, text, trace))
             return answer
 
         return handle
 
 
+def _outcome(method: str, code: grpc.StatusCode, reason: str | None, text: str, trace: Trace) -> Outcome:
+    trace_id, sampled = (trace.context.trace_id, trace.context.sampled) if trace.context else ("", False)
+    return Outcome(method, code.name, trace.model, trace.version, reason, trace.timeline, trace_id, sampled, trace.request_id, text)
+
+
 def _infer(served: Served, request: Request, call: Call, timeline: Timeline) -> Response:
     """Runs a request, among others if the model allows. Raises ServiceError when it is not answered."""
-    job = served.job(request, _deadline(request, call), timeline)
+    timeline.deadline = _deadline(request, call)
+    job = served.job(request, timeline.deadline, timeline)
     served.batcher.submit(job)
     if not call.add_callback(job.future.cancel):  # type: ignore[arg-type]  # what it returns does not matter
         job.future.cancel()

@@ -17,6 +17,7 @@ from service.errors import StartupError
 from service.rpc import reflection
 from service.rpc.health import Health
 from service.rpc.servicer import SERVICE
+from service.rpc.tls import from_files
 
 __all__ = ["Transport", "TransportOptions"]
 
@@ -30,6 +31,21 @@ class TransportOptions:
 
     grpc_port: Annotated[int, "Port for gRPC; 0 for any that is free.", (0, 65535)] = 8001
     max_message_bytes: Annotated[int, "Largest message that is taken or sent.", (1, 2**31 - 1)] = 64 * 2**20
+    max_metadata_bytes: Annotated[int, "Most that the metadata of a call may be.", (1024, 2**20)] = 16 * 2**10
+    max_concurrent_streams: Annotated[int, "Most calls in progress on one connection.", (1, 2**31 - 1)] = 256
+    keepalive_seconds: Annotated[
+        float, "A silent connection is asked after so long whether it is still there; 0 for never.", (0, 10**6)
+    ] = 300.0
+    min_ping_interval_seconds: Annotated[float, "A client that asks so more often than this is cut off.", (0, 10**6)] = 10.0
+    max_connection_age_seconds: Annotated[
+        float, "A connection is closed after so long, so that clients find new replicas; 0 for never.", (0, 10**6)
+    ] = 300.0
+    max_connection_age_grace_seconds: Annotated[
+        float, "How long calls on a connection that is closed for its age may go on; 0 for as long as they like.", (0, 10**6)
+    ] = 0.0
+    tls_cert: Annotated[str, "File of the server's certificate, with its chain, in PEM; with --tls-key it makes the port TLS."] = ""
+    tls_key: Annotated[str, "File of the certificate's key in PEM, without a password."] = ""
+    tls_client_ca: Annotated[str, "File of the authorities whose certificates callers must show, in PEM: mutual TLS."] = ""
 
 
 class Transport:
@@ -39,23 +55,25 @@ class Transport:
         self._server = grpc.server(
             ThreadPoolExecutor(THREADS, thread_name_prefix="rpc"),
             maximum_concurrent_rpcs=THREADS,
-            options=[
-                ("grpc.so_reuseport", 0),  # or a second server on a busy port would start, and take half of the calls
-                ("grpc.max_receive_message_length", options.max_message_bytes),
-                ("grpc.max_send_message_length", options.max_message_bytes),
-            ],
+            options=_channel_arguments(options),
         )
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, dict(handlers)),))
         self._health = Health()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._server.add_generic_rpc_handlers(reflection.handlers())
+        self.certificates = from_files(options.tls_cert, options.tls_key, options.tls_client_ca)
         try:
-            self.port: int = self._server.add_insecure_port(f"{host}:{options.grpc_port}")
+            self.port: int = self._listen(f"{host}:{options.grpc_port}")
         except RuntimeError as error:
             raise StartupError(
                 f"gRPC cannot listen on {host}:{options.grpc_port}: the port is in use, or the address is not of this machine; "
                 "choose another with --grpc-port or --host"
             ) from error
+
+    def _listen(self, address: str) -> int:
+        if self.certificates is None:
+            return self._server.add_insecure_port(address)
+        return self._server.add_secure_port(address, self.certificates.credentials())
 
     def start(self) -> None:
         """Begins to take calls."""
@@ -70,3 +88,24 @@ class Transport:
         stopped = self._server.stop(grace + LAST_WORDS)
         self._health.end_watches()
         return stopped.wait(grace)
+
+
+def _channel_arguments(options: TransportOptions) -> list[tuple[str, int]]:
+    """gRPC core's settings, in milliseconds and bytes."""
+    arguments = {
+        "grpc.so_reuseport": 0,  # or a second server on a busy port would start, and take half of the calls
+        "grpc.max_receive_message_length": options.max_message_bytes,
+        "grpc.max_send_message_length": options.max_message_bytes,
+        "grpc.max_metadata_size": options.max_metadata_bytes,
+        "grpc.absolute_max_metadata_size": options.max_metadata_bytes,  # above the first, calls are refused by chance up to this
+        "grpc.max_concurrent_streams": options.max_concurrent_streams,
+        "grpc.http2.min_ping_interval_without_data_ms": _milliseconds(options.min_ping_interval_seconds),
+        "grpc.keepalive_time_ms": _milliseconds(options.keepalive_seconds),
+        "grpc.max_connection_age_ms": _milliseconds(options.max_connection_age_seconds),
+        "grpc.max_connection_age_grace_ms": _milliseconds(options.max_connection_age_grace_seconds),
+    }
+    return [(name, value) for name, value in arguments.items() if value or name == "grpc.so_reuseport"]
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

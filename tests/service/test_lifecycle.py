@@ -12,13 +12,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, get_type_hints
 
 import grpc
 import numpy as np
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from service import __version__, options
+from service.lifecycle import Lifecycle, Stage
 from service.rpc._pb import inference_pb2 as pb
 from service.server import Options, Server
 from tests.service.conftest import FREE_PORTS, PATIENCE, Refused, Stub, add2_request, arrays, http, refusal, request, scrape, until
@@ -26,7 +29,8 @@ from tests.service.models import centre, save, save_repository
 
 COMMAND = str(Path(sys.executable).parent / "hornbeam-serve")
 READY = re.compile(r"ready: gRPC on 127\.0\.0\.1:(\d+), metrics on http://127\.0\.0\.1:(\d+)/metrics, serving (.*)\n")
-ANY_PORT = ("--grpc-port", "0", "--admin-port", "0")
+ANY_PORT = ("--grpc-port", "0", "--admin-port", "0", "--drain-delay-seconds", "0")
+PATIENT = ("--grpc-port", "0", "--admin-port", "0", "--drain-delay-seconds")
 LONG = 1_500_000  # steps of the slow model: about a second
 SLOW = frozenset({"model": "slow", "version": "1"}.items())
 
@@ -144,6 +148,80 @@ def test_a_second_signal_ends_it_at_once(two: Path, second: signal.Signals) -> N
         child.process.send_signal(second)
         assert child.ends()[0] == -second
         assert refusal(calls[0].result).code is grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_client_that_keeps_calling_while_the_server_drains_sees_no_failed_call(two: Path) -> None:
+    with running(two, *PATIENT, "1.5") as child, Stub(child.grpc_port) as stub:
+        health = health_pb2_grpc.HealthStub(stub.channel)
+        asked = health_pb2.HealthCheckRequest(service="add2")
+        assert health.Check(asked).status == health_pb2.HealthCheckResponse.SERVING
+        child.process.terminate()
+        assert child.read() == "draining: calls are still taken for 1.5 s\n"
+        begun, answered = monotonic(), 0
+        assert [http(child.admin_port, page)[0] for page in ("/readyz", "/livez", "/startupz")] == [503, 200, 200]
+        assert health.Check(asked).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        while monotonic() - begun < 1.2:
+            stub.infer(add2_request())
+            answered += 1
+        with Stub(child.grpc_port) as late:
+            assert late.infer(add2_request())
+        code, out, _ = child.ends()
+    assert answered > 10
+    assert (code, out) == (0, "stopping: requests in progress are finished first\nstopped\n")
+    assert 1.4 < monotonic() - begun < PATIENCE
+
+
+def test_a_second_signal_ends_the_drain_delay_at_once(two: Path) -> None:
+    with running(two, *PATIENT, "3600") as child:
+        child.process.terminate()
+        assert child.read().startswith("draining: ")
+        child.process.terminate()
+        code, out, err = child.ends()
+    assert (code, out) == (-signal.SIGTERM, "")
+    assert "Traceback" not in err
+
+
+def test_at_a_terminal_nobody_waits_for_the_drain_delay(two: Path) -> None:
+    with running(two, *PATIENT, "3600") as child:
+        child.process.send_signal(signal.SIGINT)
+        code, out, _ = child.ends()
+    assert (code, out) == (0, "stopping: requests in progress are finished first\nstopped\n")
+
+
+def test_a_stage_never_goes_back() -> None:
+    life = Lifecycle()
+    seen = [(life.stage, life.started, life.ready)]
+    for stage in (Stage.SERVING, Stage.DRAINING, Stage.STOPPED):
+        assert life.enter(stage)
+        assert not life.enter(stage)
+        assert not life.enter(Stage.STARTING)
+        seen.append((life.stage, life.started, life.ready))
+    assert seen == [
+        (Stage.STARTING, False, False),
+        (Stage.SERVING, True, True),
+        (Stage.DRAINING, True, False),
+        (Stage.STOPPED, True, False),
+    ]
+
+
+def test_what_stops_before_it_served_has_not_started() -> None:
+    life = Lifecycle()
+    assert life.enter(Stage.DRAINING)
+    assert not life.started
+
+
+def test_start_up_readiness_and_liveness_are_three_answers(two: Path) -> None:
+    server = Server(two, FREE_PORTS)
+    server._admin.start()  # as `start` does before it loads the models
+    pages = ("/livez", "/startupz", "/readyz")
+    before = [http(server.admin_port, page)[0] for page in pages]
+    server.start()
+    serving = [http(server.admin_port, page)[0] for page in pages]
+    server.withdraw()
+    draining = [http(server.admin_port, page)[0] for page in pages]
+    server.stop()
+    assert (before, serving, draining) == ([200, 503, 503], [200, 200, 200], [200, 200, 503])
+    assert server.stage is Stage.STOPPED
 
 
 def test_a_server_gives_its_ports_back_and_stops_twice(two: Path) -> None:
@@ -287,10 +365,11 @@ def test_an_option_has_help_a_flag_and_an_environment_name(option: options.Optio
     assert option.flag == "--" + option.name.replace("_", "-")
     assert option.environment == f"HORNBEAM_{option.name}".upper()
     least, most = option.bounds
-    assert least is None or least <= option.default
-    assert most is None or option.default <= most
-    assert option.type is str or least is not None
-    assert isinstance(option.default, option.type)
+    assert option.many or least is None or least <= option.default
+    assert option.many or most is None or option.default <= most
+    assert option.type in (str, bool) or least is not None
+    values = option.default if option.many else (option.default,)
+    assert all(type(value) is option.type for value in values)
 
 
 def test_the_command_explains_every_option() -> None:
