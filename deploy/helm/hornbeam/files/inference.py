@@ -4,6 +4,7 @@ import sys
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
 from service.rpc._pb import inference_pb2 as pb
 
 SERVICE = "inference.GRPCInferenceService"
