@@ -175,8 +175,8 @@ def test_the_image_says_what_it_is_and_is_small(cpu: Image) -> None:
     names = {path.name.split("-")[0] for path in cpu.packages.iterdir()}
     assert {"service", "onnxruntime", "grpc", "numpy"} <= names
     assert not names & {"onnx", "h5py", "pip", "builder", "hatchling"}
-    size = int(check("du", "--summarize", "--apparent-size", "--block-size=1000000", cpu.bundle / "rootfs").split()[0])
-    assert size < 300, f"{size} MB"
+    size = int(check("du", "--summarize", "--apparent-size", "--block-size=1048576", cpu.bundle / "rootfs").split()[0])
+    assert size < 300, f"{size} MiB"
 
 
 @pytest.mark.deploy
