@@ -117,7 +117,7 @@ def _layer(repository: Path, model: Path, open_files: ExitStack, directory: Path
                 archive.addfile(_entry(name, tarfile.REGTYPE, os.fstat(content.fileno()).st_size), content)
     size = file.tell()
     file.seek(0)
-    digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # typeshed asks for more than is used
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Layer(model.name, _versions(model), f"sha256:{digest}", size), file
 
 

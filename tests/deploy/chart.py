@@ -51,4 +51,5 @@ def of_kind(objects: Sequence[Object], kind: str) -> list[Object]:
 
 def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     """Whether a selector of labels alone picks an object with these."""
-    return labels.items() >= selector.get("matchLabels", {}).items()
+    wanted: Mapping[str, str] = selector.get("matchLabels", {})
+    return labels.items() >= wanted.items()

@@ -67,7 +67,7 @@ class Rendered:
 
     @property
     def gpu(self) -> bool:
-        return self.config["device"] == "cuda"
+        return bool(self.config["device"] == "cuda")
 
     def containers(self, pod: Object) -> list[Object]:
         return [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]

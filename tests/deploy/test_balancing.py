@@ -124,7 +124,7 @@ class Load:
         options = [("grpc.service_config", service_config)] if service_config else []
         self.codes: Counter[str] = Counter()
         self._channel = grpc.insecure_channel(target, options=options)
-        self._call = self._channel.unary_unary(METHOD)
+        self._call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(METHOD)
         self._stop = Event()
         self._threads = [Thread(target=self._ask) for _ in range(callers)]
 

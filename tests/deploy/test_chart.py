@@ -246,7 +246,7 @@ def _image(objects: list[Object]) -> str:
 
 def _keys(values: Object, prefix: str = "") -> set[str]:
     """Every value by its path; what users may name freely is a leaf."""
-    found = set()
+    found: set[str] = set()
     for name, value in values.items():
         deeper = isinstance(value, dict) and value and name not in ("requests", "limits", "labels", "options")
         found |= _keys(value, f"{prefix}{name}.") if deeper else {prefix + name}
@@ -254,7 +254,7 @@ def _keys(values: Object, prefix: str = "") -> set[str]:
 
 
 def _schema_keys(schema: Object, prefix: str = "") -> set[str]:
-    found = set()
+    found: set[str] = set()
     for name, value in schema["properties"].items():
         found |= _schema_keys(value, f"{prefix}{name}.") if "properties" in value else {prefix + name}
     return found
