@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-deploy deploy-tools manifests parity check bench bench-export proto clean
+.PHONY: demo test test-deploy deploy-tools manifests locks parity check bench bench-export proto clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python tests/digits/demo.py
@@ -20,6 +20,13 @@ test-deploy: $(VENV)/.installed-test deploy-tools
 # Helm, kubectl, promtool and their like, into .venv-deploy; what cannot be had is said, and its tests are skipped.
 deploy-tools: $(VENV)/.installed-test
 	$(BIN)/python -m tests.deploy.tools
+
+# What the images install, by hash, out of deploy/container/*.in.
+locks:
+	$(PYTHON) -m venv .venv-deploy/uv
+	.venv-deploy/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	for name in cpu cuda builder build; do (cd deploy/container && ../../.venv-deploy/uv/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url $$name.in --output-file $$name.lock) || exit 1; done
 
 # What is generated in deploy/: the plain manifests out of the chart, and the dashboards.
 manifests: $(VENV)/.installed-test deploy-tools

@@ -101,7 +101,7 @@ def base(store: list[str], tmp_path_factory: pytest.TempPathFactory) -> str:
     root = Path(os.environ.get("HORNBEAM_TEST_BASE") or tmp_path_factory.mktemp("base") / "root.tar")
     if not root.exists():
         slim = [f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("locale", "doc", "man")]
-        check(tool("mmdebstrap"), "--variant=essential", *slim, "--include=python3-venv,ca-certificates,libstdc++6", "stable", root)
+        check(tool("mmdebstrap"), "--variant=essential", *slim, "--include=python3-venv,ca-certificates,libstdc++6", "bookworm", root)
     container = check(*store, "from", "scratch").strip()
     mounted = check(*store, "mount", container).strip()
     check("tar", "--directory", mounted, "--extract", "--file", root)
