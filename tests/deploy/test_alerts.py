@@ -23,7 +23,7 @@ from tests.deploy.prometheus import RULES, Prometheus, hastened, prometheus
 from tests.service.models import save_repository
 
 pytestmark = pytest.mark.deploy
-SECOND = 800_000  # steps of the slow model that take longer than the objective, half a second
+SECOND = 600_000  # steps of the slow model that take longer than the objective, half a second
 CGROUPS = Path("/sys/fs/cgroup")
 V1 = CGROUPS / "memory"  # where version 1 has its memory controller
 
@@ -89,8 +89,10 @@ def test_errors_latency_and_refusals_fire_their_alerts(faulty: Path, tmp_path: P
         idle = stack.enter_context(serving(faulty))
         targets = [server.metrics, idle.metrics, f"127.0.0.1:{free_port()}"]
         asked = stack.enter_context(prometheus(tmp_path, targets, hastened(RULES.read_text())))
+        with Client(idle.address) as client:
+            client.infer("add2", {name: np.zeros((1, 4), np.float32) for name in "ab"})
         stack.enter_context(calling(server, "reshape", 1, x=np.zeros(3, np.float32), shape=np.array([2, 2])))
-        stack.enter_context(calling(server, "slow", 6, **slowly()))
+        stack.enter_context(calling(server, "slow", 12, **slowly()))
         fired = until_fired(asked, expected, patience=150)
         (burning,) = {series["metric"]["model"] for series in asked.ask('ALERTS{alertname="HornbeamErrorBudgetBurnFast", model="reshape"}')}
         assert burning == "reshape"

@@ -193,8 +193,8 @@ def test_the_image_serves_as_restricted_pods_run_and_ends_when_told(cpu: Image, 
         with urlopen(f"{ready[2].rsplit('/', 1)[0]}/readyz", timeout=10) as answer:
             assert answer.status == 200
         with Client(ready[1]) as client:
-            answers = client.infer("digits", {"image": held_out.images})["probabilities"]
-        assert np.abs(answers - held_out.keras).max() <= 1e-5
+            answers = client.infer("digits", {"image": held_out.images[:64]})["probabilities"]
+        assert np.abs(answers - held_out.keras[:64]).max() <= 1e-5
         runc = (tool("runc"), "--root", cpu.bundle / "state")
         pid = json.loads(check(*runc, "state", "server"))["pid"]
         status = dict(re.findall(r"^(\w+):\s+(.*)$", Path(f"/proc/{pid}/status").read_text(), re.M))
