@@ -23,7 +23,8 @@ from tests.deploy.prometheus import RULES, Prometheus, hastened, prometheus
 from tests.service.models import save_repository
 
 pytestmark = pytest.mark.deploy
-SECOND = 600_000  # steps of the slow model that take longer than the objective, half a second
+SECOND = 800_000  # steps of the slow model that take longer than the objective, half a second
+QUIET = ("--log-level", "error")  # nobody reads the log here, and a pipe that is full holds up who writes into it
 CGROUPS = Path("/sys/fs/cgroup")
 V1 = CGROUPS / "memory"  # where version 1 has its memory controller
 
@@ -85,24 +86,24 @@ def test_errors_latency_and_refusals_fire_their_alerts(faulty: Path, tmp_path: P
         "HornbeamTargetDown",
     }
     with ExitStack() as stack:
-        server = stack.enter_context(serving(faulty, "--max-queue-rows", "2"))
+        server = stack.enter_context(serving(faulty, "--max-queue-rows", "2", *QUIET))
         idle = stack.enter_context(serving(faulty))
         targets = [server.metrics, idle.metrics, f"127.0.0.1:{free_port()}"]
         asked = stack.enter_context(prometheus(tmp_path, targets, hastened(RULES.read_text())))
         with Client(idle.address) as client:
             client.infer("add2", {name: np.zeros((1, 4), np.float32) for name in "ab"})
         stack.enter_context(calling(server, "reshape", 1, x=np.zeros(3, np.float32), shape=np.array([2, 2])))
-        stack.enter_context(calling(server, "slow", 12, **slowly()))
+        stack.enter_context(calling(server, "slow", 6, **slowly()))
         fired = until_fired(asked, expected, patience=150)
-        (burning,) = {series["metric"]["model"] for series in asked.ask('ALERTS{alertname="HornbeamErrorBudgetBurnFast", model="reshape"}')}
-        assert burning == "reshape"
+        burning = 'ALERTS{alertname="HornbeamErrorBudgetBurnFast", alertstate="firing", model="reshape"}'
+        until(lambda: asked.ask(burning), "the alert names the model that fails")
         assert not fired & {"HornbeamAbsent", "HornbeamModelNotReady", "HornbeamDeviceFallback"}
 
 
 def test_saturation_fires_its_alert_and_the_end_of_all_servers_another(faulty: Path, tmp_path: Path) -> None:
     with ExitStack() as stack:
         stopped = stack.enter_context(ExitStack())
-        server = stopped.enter_context(serving(faulty, "--max-queue-rows", "1000", "--grace-seconds", "0"))
+        server = stopped.enter_context(serving(faulty, "--max-queue-rows", "1000", "--grace-seconds", "0", *QUIET))
         asked = stack.enter_context(prometheus(tmp_path, [server.metrics], hastened(RULES.read_text())))
         assert asked.firing() == set()
         with calling(server, "slow", 245, **slowly()):
