@@ -17,16 +17,31 @@ import onnx
 import pytest
 
 from service.client import Client
-from tests.conftest import Running, serving
+from tests.conftest import READY, Running
 from tests.deploy.processes import free_port, until
 from tests.deploy.prometheus import RULES, Prometheus, hastened, prometheus
 from tests.service.models import save_repository
 
 pytestmark = pytest.mark.deploy
 SECOND = 800_000  # steps of the slow model that take longer than the objective, half a second
-QUIET = ("--log-level", "error")  # nobody reads the log here, and a pipe that is full holds up who writes into it
 CGROUPS = Path("/sys/fs/cgroup")
 V1 = CGROUPS / "memory"  # where version 1 has its memory controller
+
+
+@contextmanager
+def serving(path: Path, *options: str) -> Iterator[Running]:
+    """A server whose log nobody reads: these fail so often that a pipe would soon be full, and hold up who writes into it."""
+    ports = ("--grpc-port", "0", "--admin-port", "0", "--drain-delay-seconds", "0")
+    command = [sys.executable, "-m", "service", "run", str(path), *ports, *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert process.stdout is not None
+            ready = READY.match(process.stdout.readline())
+            assert ready
+            yield Running(ready[1], ready[2], process)
+        finally:
+            process.terminate()
+            process.communicate(timeout=60)
 
 
 @contextmanager
@@ -86,7 +101,7 @@ def test_errors_latency_and_refusals_fire_their_alerts(faulty: Path, tmp_path: P
         "HornbeamTargetDown",
     }
     with ExitStack() as stack:
-        server = stack.enter_context(serving(faulty, "--max-queue-rows", "2", *QUIET))
+        server = stack.enter_context(serving(faulty, "--max-queue-rows", "2"))
         idle = stack.enter_context(serving(faulty))
         targets = [server.metrics, idle.metrics, f"127.0.0.1:{free_port()}"]
         asked = stack.enter_context(prometheus(tmp_path, targets, hastened(RULES.read_text())))
@@ -103,7 +118,7 @@ def test_errors_latency_and_refusals_fire_their_alerts(faulty: Path, tmp_path: P
 def test_saturation_fires_its_alert_and_the_end_of_all_servers_another(faulty: Path, tmp_path: Path) -> None:
     with ExitStack() as stack:
         stopped = stack.enter_context(ExitStack())
-        server = stopped.enter_context(serving(faulty, "--max-queue-rows", "1000", "--grace-seconds", "0", *QUIET))
+        server = stopped.enter_context(serving(faulty, "--max-queue-rows", "1000", "--grace-seconds", "0"))
         asked = stack.enter_context(prometheus(tmp_path, [server.metrics], hastened(RULES.read_text())))
         assert asked.firing() == set()
         with calling(server, "slow", 245, **slowly()):
