@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-deploy deploy-tools manifests locks parity check bench bench-export proto clean
+.PHONY: demo test test-gpu test-kserve test-deploy deploy-tools manifests locks parity check bench bench-export proto clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python tests/digits/demo.py
@@ -33,8 +33,16 @@ manifests: $(VENV)/.installed-test deploy-tools
 	$(BIN)/python deploy/monitoring/dashboards.py
 	$(BIN)/python -m tests.deploy.manifests
 
+# Needs onnxruntime-gpu in onnxruntime's place, and a device; each test says why where it is skipped.
+test-gpu: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m gpu -rs tests/gpu
+
+# KServe's client brings half a gigabyte: its test is skipped unless it is asked for.
+test-kserve: $(VENV)/.installed-test $(VENV)-kserve/.installed
+	HORNBEAM_TEST_KSERVE=$(VENV)-kserve/bin/python $(BIN)/python -m pytest tests/test_clients.py -k kserve
+
 parity: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m parity tests/parity
+	$(BIN)/python -m pytest -m parity tests/parity --numprocesses auto
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
@@ -52,7 +60,7 @@ proto: $(VENV)/.installed-test
 	$(BIN)/python proto/generate.py
 
 clean:
-	rm -rf $(VENV) .venv-deploy build dist models *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-kserve $(VENV)-deploy build dist models *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hornbeam needs Python 3.11 or newer, and this is " + sys.version)'
@@ -70,3 +78,8 @@ $(VENV)/.prometheus: $(VENV)/.installed-test
 	@if command -v prometheus >/dev/null && command -v promtool >/dev/null; then touch $@; else cd $(VENV) && \
 	  { apt-get -qq -o APT::Sandbox::User=root download prometheus || { apt-get -qq update && apt-get -qq -o APT::Sandbox::User=root download prometheus; }; } && \
 	  dpkg -x prometheus_*.deb prometheus && rm prometheus_*.deb && touch .prometheus; fi || echo "no prometheus: its tests are skipped"
+
+$(VENV)-kserve/.installed:
+	$(PYTHON) -m venv $(VENV)-kserve
+	$(VENV)-kserve/bin/python -m pip install --quiet --disable-pip-version-check 'kserve>=0.15'
+	touch $@

@@ -5,7 +5,7 @@ from typing import Any
 
 from builder import ops
 from builder.custom import custom_object, register_keras_serializable, registered_name
-from builder.errors import NetworkError
+from builder.errors import NetworkError, UnsupportedError
 from builder.ops import (
     celu,
     elu,
@@ -148,5 +148,11 @@ deserialize = get
 
 
 def serialize(activation: Activation) -> str:
-    """The name under which `get` finds the function again."""
-    return registered_name(activation) or _NAMES.get(activation) or activation.__name__
+    """The name under which `get` finds the function again. Raises UnsupportedError for a lambda, which has none."""
+    name = registered_name(activation) or _NAMES.get(activation) or activation.__name__
+    if name == "<lambda>":
+        raise UnsupportedError(
+            "a lambda has no name that a config could hold: write it as a function with one, and register it with "
+            "register_keras_serializable"
+        )
+    return name

@@ -63,11 +63,12 @@ class Layer:
     _arguments: dict[str, Any]
     untracked: ClassVar[tuple[str, ...]] = ("_arguments",)  # attributes in which layers are not this layer's own
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, is_abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls):
             cls.build = marking(cls.build)  # type: ignore[method-assign]
-        register(cls)
+        if not is_abstract:  # a base that others are made of, which no file may name
+            register(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)

@@ -2,12 +2,14 @@
 
 import re
 from collections import Counter
+from functools import cache
 
 __all__ = ["auto_name", "reset", "snake_case"]
 
 _given: Counter[str] = Counter()
 
 
+@cache
 def snake_case(name: str) -> str:
     """Keras's form of a class name: Dense -> dense, Conv2D -> conv2d, ReLU -> re_lu."""
     name = re.sub(r"\W+", "", name)

@@ -17,16 +17,22 @@ if TYPE_CHECKING:
 __all__ = ["Program", "evaluate", "open_session"]
 
 LARGE = 2**20  # bytes: weights from here on are lent to ONNX Runtime and not copied; a message holds 2 GiB at most
+CRASHES = "MatmulTransposeFusion"  # makes one node of a transposed float16 and a product; 1.32 has no kernel for it on the CPU
+COPIES = "ConstantFolding"  # keeps a second copy of the weights that it changes
 
 
 class Program:
-    """A graph, ready to run on the CPU, with the weights as they are now; `lean` is that of `open_session`."""
+    """A graph, ready to run on the CPU, with the weights as they are now; `lean` is that of `open_session`.
 
-    def __init__(self, graph: Graph, lean: bool = False) -> None:
+    One that is run `as_it_is` has been through no pass, and may have what ONNX Runtime crashes on if it is let.
+    """
+
+    def __init__(self, graph: Graph, lean: bool = False, as_it_is: bool = False) -> None:
         self._inputs = [value.name for value in graph.inputs]
         proto, apart = split_proto(graph, LARGE)
         self._lent = {name: np.ascontiguousarray(array) for name, array in apart.items()}
-        self.session = open_session(proto.SerializeToString(), self._lent, lean)
+        without = (CRASHES, COPIES) if as_it_is and lean else (CRASHES,) if as_it_is else ()
+        self.session = open_session(proto.SerializeToString(), self._lent, lean, without)
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """The outputs for `arrays`, which are in the order of the graph's inputs."""
@@ -38,16 +44,17 @@ def evaluate(values: Sequence[Value]) -> list[Array]:
     """The numbers of values that depend on no input."""
     if not values:
         return []
-    return Program(Graph((), tuple(values), tuple(f"value_{index}" for index in range(len(values))))).run([])
+    return Program(Graph((), tuple(values), tuple(f"value_{index}" for index in range(len(values)))), as_it_is=True).run([])
 
 
 def open_session(
-    model: bytes | str | PathLike[str], lent: Mapping[str, Array] | None = None, lean: bool = False
+    model: bytes | str | PathLike[str], lent: Mapping[str, Array] | None = None, lean: bool = False, without: Sequence[str] = ()
 ) -> onnxruntime.InferenceSession:
     """A session on the CPU, which logs errors only: what concerns the user is raised.
 
     `model` is the bytes or the path of one; `lent` are the weights that it names and does not hold, which must outlive
-    the session. A lean one keeps no second copy of the weights in another order, and is slower for it.
+    the session. A lean one keeps no second copy of the weights in another order, and is slower for it. `without` names
+    what ONNX Runtime is not to do to the graph.
     """
     import onnxruntime  # 0.1 s and 80 MB that building a network does not need
 
@@ -58,7 +65,7 @@ def open_session(
     if lent:
         values = [_lent(array) for array in lent.values()]
         options.add_external_initializers(list(lent), values)
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"], disabled_optimizers=list(without))
 
 
 def _lent(array: Array) -> onnxruntime.OrtValue:

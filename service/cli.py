@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any, get_type_hints
 
 import click
+from click.core import ParameterSource
 
 # gRPC reads this when it is imported. What its core would log of a port that is in use, the command says itself.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -19,7 +20,7 @@ from service import logs
 from service import options as declared
 from service.config import read_file
 from service.errors import StartupError
-from service.server import Options, Server
+from service.server import Options, Server, explanations
 
 __all__ = ["main", "with_options"]
 
@@ -159,6 +160,35 @@ def run(path: Path, **values: Any) -> None:
     click.echo("stopping: requests in progress are finished first")
     server.stop()
     click.echo("stopped")
+
+
+@main.command(cls=_ByPart)
+@click.argument("path", metavar="REPOSITORY|MODEL.onnx", type=click.Path(path_type=Path))
+@with_options(Options)
+@click.pass_context
+def explain(context: click.Context, /, path: Path, **values: Any) -> None:
+    """Print how each model would be served, and where each of its settings came from, without serving.
+
+    The models are loaded and tried as for serving: what would keep one from serving is said here as well.
+    """
+    given = {option.name: source for option in declared.options(Options) if (source := _source(context, option))}
+    try:
+        for text in explanations(path, declared.build(Options, values), given):
+            click.echo(text)
+    except StartupError as error:
+        raise _Failure(str(error)) from error
+
+
+def _source(context: click.Context, option: declared.Option) -> str:
+    """Where an option was given; empty for its default."""
+    off = option.type is bool and not context.params[option.name]
+    sources = {
+        ParameterSource.COMMANDLINE: f"--no-{option.flag[2:]}" if off else option.flag,
+        ParameterSource.ENVIRONMENT: option.environment,
+        ParameterSource.DEFAULT_MAP: "--config",
+    }
+    found = context.get_parameter_source(option.name)
+    return sources.get(found, "") if found else ""
 
 
 class _Signals:

@@ -35,11 +35,15 @@ class Client:
         *,
         version: str = "",
         id: str = "",
+        priority: int = 0,
         timeout: float | None = None,
     ) -> dict[str, Array]:
-        """The model's outputs by name, for arrays by input name; `timeout` in seconds."""
+        """The model's outputs by name, for arrays by input name; `timeout` in seconds, `priority` 1 for first and 0 for the model's own.
+
+        `version` is a number, or a label where the model has any.
+        """
         tensors = tuple(Tensor(name, _datatype(name, array), array) for name, array in inputs.items())
-        request = Request(model, version, id, tensors, tuple(outputs))
+        request = Request(model, version, id, tensors, tuple(outputs), priority=priority)
         answer = codec.decode_response(self._infer(codec.encode_request(request), timeout=timeout))
         return {tensor.name: tensor.array for tensor in answer.outputs}
 

@@ -3,12 +3,15 @@
     ServiceError                  a caller asked for something and does not get it
     ├── InvalidRequestError           INVALID    the request is wrong, and will be wrong again
     ├── ModelNotFoundError            NOT_FOUND
+    ├── RegionNotFoundError           NOT_FOUND  no shared memory is registered under that name
+    ├── AlreadyExistsError            EXISTS
     ├── NotSupportedError             UNSUPPORTED
     ├── ModelNotReadyError            UNAVAILABLE
     ├── DrainingError                 UNAVAILABLE
     ├── ControlNotAllowedError        PRECONDITION   the repository is not under the caller's control
     ├── LoadFailedError               INTERNAL   a model that was to be loaded could not be
     ├── QueueFullError                EXHAUSTED
+    ├── OutOfMemoryError              EXHAUSTED  the model found no memory to run on this input
     ├── RequestExpiredError           EXPIRED    its deadline passed before it was computed
     ├── RequestCancelledError         CANCELLED
     └── ExecutionFailedError          INTERNAL   the model itself failed
@@ -22,6 +25,7 @@ from enum import Enum, auto
 from typing import ClassVar, Self
 
 __all__ = [
+    "AlreadyExistsError",
     "ControlNotAllowedError",
     "DrainingError",
     "ExecutionFailedError",
@@ -31,7 +35,9 @@ __all__ = [
     "ModelNotFoundError",
     "ModelNotReadyError",
     "NotSupportedError",
+    "OutOfMemoryError",
     "QueueFullError",
+    "RegionNotFoundError",
     "RequestCancelledError",
     "RequestExpiredError",
     "ServiceError",
@@ -47,6 +53,7 @@ class Kind(Enum):
 
     INVALID = auto()
     NOT_FOUND = auto()
+    EXISTS = auto()
     UNSUPPORTED = auto()
     PRECONDITION = auto()
     UNAVAILABLE = auto()
@@ -61,7 +68,7 @@ class ServiceError(Exception):
 
     kind: ClassVar[Kind]
     reason: ClassVar[str]
-    retry_after: ClassVar[float | None] = None  # seconds after which it is worth asking again; None when it never is
+    retry_after: float | None = None  # seconds after which it is worth asking again; None when it never is
 
 
 class InvalidRequestError(ServiceError):
@@ -85,6 +92,20 @@ class ModelNotFoundError(ServiceError):
 
     kind = Kind.NOT_FOUND
     reason = "not_found"
+
+
+class RegionNotFoundError(ServiceError):
+    """No shared memory is registered under that name."""
+
+    kind = Kind.NOT_FOUND
+    reason = "region_not_found"
+
+
+class AlreadyExistsError(ServiceError):
+    """What a caller wanted to make is there already."""
+
+    kind = Kind.EXISTS
+    reason = "exists"
 
 
 class NotSupportedError(ServiceError):
@@ -116,6 +137,11 @@ class ControlNotAllowedError(ServiceError):
     kind = Kind.PRECONDITION
     reason = "control"
 
+    def __init__(
+        self, text: str = "explicit model load / unload is not allowed if polling is enabled; use --model-control explicit"
+    ) -> None:
+        super().__init__(text)
+
 
 class LoadFailedError(ServiceError):
     """A model that a caller wanted loaded could not be; what served before still does."""
@@ -125,11 +151,24 @@ class LoadFailedError(ServiceError):
 
 
 class QueueFullError(ServiceError):
-    """More is waiting than the model's queue may hold."""
+    """More is waiting than the model's queue may hold; `retry_after` is about how long that takes to run, where it is known."""
 
     kind = Kind.EXHAUSTED
     reason = "queue_full"
     retry_after = 0.1
+
+    def __init__(self, text: str, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        if retry_after is not None:
+            self.retry_after = retry_after
+
+
+class OutOfMemoryError(ServiceError):
+    """The model found no memory to run on this input."""
+
+    kind = Kind.EXHAUSTED
+    reason = "memory"
+    retry_after = 1.0
 
 
 class RequestExpiredError(ServiceError):
@@ -140,7 +179,7 @@ class RequestExpiredError(ServiceError):
 
 
 class RequestCancelledError(ServiceError):
-    """The caller went away while the request waited; it was not computed."""
+    """The caller went away before the request was computed."""
 
     kind = Kind.CANCELLED
     reason = "cancelled"

@@ -36,7 +36,7 @@ Dim = int | str | None  # known, free under a name, or free
 class Datatype:
     """One of the protocol's datatypes: ONNX Runtime's name for it, NumPy's, and the field for its typed contents.
 
-    `contents` is None for what travels raw only. BYTES is a tensor of strings.
+    `contents` is None for what travels raw only. BYTES is a tensor of strings. NumPy has no BF16: its arrays hold the 16 bits.
     """
 
     name: str
@@ -60,6 +60,7 @@ DATATYPES: Mapping[str, Datatype] = {
         ("FP16", "float16", "<f2", None),
         ("FP32", "float", "<f4", "fp32_contents"),
         ("FP64", "double", "<f8", "fp64_contents"),
+        ("BF16", "bfloat16", "<u2", None),  # behind UINT16, which is what an array of that dtype is when nothing else is said
         ("BYTES", "string", "O", "bytes_contents"),
     )
 }
@@ -67,11 +68,15 @@ DATATYPES: Mapping[str, Datatype] = {
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """The name, datatype and shape of an input or output; the shape counts the batch."""
+    """The name, datatype and shape of an input or output; the shape counts the batch.
+
+    An `optional` input may be left out: the model then takes a value of its own.
+    """
 
     name: str
     datatype: Datatype
     shape: tuple[Dim, ...]
+    optional: bool = False
 
     @property
     def wire_shape(self) -> list[int]:
@@ -162,7 +167,8 @@ class Outcome:
 class BatchRun:
     """One execution of a model: how many requests and rows ran together, and the seconds to put them together and to run.
 
-    `rows` are the callers'; padding is what was computed beside them: whole rows, and elements in all. `timelines` are the requests'.
+    `rows` are the callers'. `padding_rows` were added to them, and `padding_elements` to the elements of all inputs, those rows'
+    included. `timelines` are the requests'.
     """
 
     model: str

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Annotated
 
 from service.admin import Admin, AdminOptions
-from service.engine.batcher import Batcher, BatchOptions
-from service.engine.session import DeviceOptions, Session
+from service.engine.batcher import BatchOptions
+from service.engine.runners import Runners
+from service.engine.samples import LoadOptions
+from service.engine.session import DeviceOptions
 from service.engine.threads import available_cores, plan
+from service.errors import StartupError
 from service.lifecycle import Lifecycle, Stage
+from service.loader import ModelLoader
 from service.logs import CallLog, LogOptions
 from service.metrics import Metrics, MetricsOptions, ServerState
-from service.repository.layout import ModelFile, find_models, latest
-from service.repository.registry import Registry, Served
-from service.request import BatchRun, Load, Outcome
+from service.repository.control import Control, RepositoryOptions
+from service.repository.explain import explain
+from service.repository.layout import find_folders, find_models
+from service.repository.model_config import Defaults, ModelOptions
+from service.repository.registry import Registry
+from service.repository.versions import VersionOptions, choose
+from service.request import BatchRun, Outcome
 from service.rpc.servicer import InferenceServicer
+from service.rpc.shared_memory import SharedMemoryOptions
 from service.rpc.transport import THREADS, Transport, TransportOptions
 from service.tracing import TraceOptions, exporting
 
-__all__ = ["Options", "Server", "ServerOptions"]
+__all__ = ["Options", "Server", "ServerOptions", "explanations"]
 
 log = logging.getLogger("hornbeam.server")
+DAY = 86400  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +44,9 @@ class ServerOptions:
 
     host: Annotated[str, "Address for both ports; 0.0.0.0 opens them to the network."] = "127.0.0.1"
     drain_delay_seconds: Annotated[
-        float, "How long calls are still taken after SIGTERM, while load balancers learn that the server is not ready.", (0, None)
+        float, "How long calls are still taken after SIGTERM, while load balancers learn that the server is not ready.", (0, DAY)
     ] = 5.0
-    grace_seconds: Annotated[float, "How long requests in progress have to end once the server is told to stop.", (0, None)] = 30.0
+    grace_seconds: Annotated[float, "How long requests in progress have to end once the server is told to stop.", (0, DAY)] = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +56,15 @@ class Options:
     server: ServerOptions = field(default_factory=ServerOptions)
     transport: TransportOptions = field(default_factory=TransportOptions)
     admin: AdminOptions = field(default_factory=AdminOptions)
+    repository: RepositoryOptions = field(default_factory=RepositoryOptions)
+    versions: VersionOptions = field(default_factory=VersionOptions)
     batching: BatchOptions = field(default_factory=BatchOptions)
     device: DeviceOptions = field(default_factory=DeviceOptions)
+    load: LoadOptions = field(default_factory=LoadOptions)
     metrics: MetricsOptions = field(default_factory=MetricsOptions)
     tracing: TraceOptions = field(default_factory=TraceOptions)
     logging: LogOptions = field(default_factory=LogOptions)
+    shared_memory: SharedMemoryOptions = field(default_factory=SharedMemoryOptions)
 
 
 class Server:
@@ -58,17 +73,24 @@ class Server:
     def __init__(self, path: Path, options: Options) -> None:
         self._options = options
         self._cores = available_cores()
-        self._plan = plan(self._cores)
+        self._runners = Runners(plan(self._cores).slots)
         self._life = Lifecycle()
         self._metrics = Metrics(options.metrics)
         self._tracer = exporting(options.tracing)
         self._call_log = CallLog()
-        self.registry = Registry(latest(find_models(path)), self._load)
+        self.registry = Registry(self._models_changed)
+        loader = ModelLoader(Defaults(_model_options(options)), self._cores, self._runners, self._record_batch)
+        self.control = Control(path, self.registry, options.repository, loader, self._metrics.record_load)
         self._metrics.watch(self.registry.statuses)
         self._servicer = InferenceServicer(
-            self.registry, self._record, self._metrics.statistics, self._tracer.begin if self._tracer is not None else None
+            self.registry,
+            self._record,
+            self._metrics.statistics,
+            self._tracer.begin if self._tracer is not None else None,
+            self.control,
+            options.shared_memory,
         )
-        self._transport = Transport(options.server.host, options.transport, self._servicer.handlers())
+        self._transport = Transport(options.server.host, options.transport, self._servicer.handlers(), self._servicer.end_streams)
         self._metrics.watch_calls(self._servicer.in_progress)
         self._metrics.watch_server(self._state)
         self._admin = Admin(options.server.host, options.admin, self._metrics.exposition, lambda: self.ready, lambda: self._life.started)
@@ -92,17 +114,19 @@ class Server:
         return self._admin.port
 
     def start(self) -> None:
-        """Loads the models and takes calls: probes from the first moment, inference when all are ready.
+        """Takes calls, and loads the models: probes from the first moment, and inference of each model as soon as it is ready.
 
         Raises StartupError when a model cannot be loaded.
         """
         self._admin.start()
-        self.registry.load_all()
-        for status in self.registry.statuses():
-            self._metrics.record_load(Load(status.model, status.version, "success", status.load_seconds))
         self._transport.start()
+        try:
+            self.control.start()
+        except StartupError:
+            self.stop()
+            raise
         self._life.enter(Stage.SERVING)
-        self._transport.set_ready(True, {status.model for status in self.registry.statuses()})
+        self._models_changed()
 
     def withdraw(self) -> None:
         """Says everywhere that the server is not ready, and serves on: load balancers need a while to look elsewhere."""
@@ -114,9 +138,11 @@ class Server:
         """Not ready; no new calls; those in progress finish, or are refused when the grace is over; then all is freed."""
         self.withdraw()
         start = monotonic()
+        self.control.stop()
         if not self._transport.stop(self._options.server.grace_seconds):
             log.warning("%d waiting requests were refused after %.1f s of grace", self.registry.abandon(), monotonic() - start)
         self.registry.drain()
+        self._runners.close()
         self._admin.stop()
         if self._tracer is not None:
             self._tracer.stop()
@@ -142,15 +168,31 @@ class Server:
         reloads = {"success": float(certificates.reloads), "failure": float(certificates.failed_reloads)}
         return ServerState(self._life.stage.value, stages, self._cores, THREADS, certificates.expiry, reloads)
 
-    def _load(self, file: ModelFile) -> Served:
-        session = Session(file.path, self._options.device, self._plan.threads)
-        batcher = Batcher(
-            file.name,
-            str(file.version),
-            session.run,
-            self._options.batching,
-            session.signature.batched,
-            self._plan.runners,
-            self._record_batch,
-        )
-        return Served(file.name, file.version, session, batcher)
+    def _models_changed(self) -> None:
+        """Tells health checks which models can be asked."""
+        if self._life.stage in (Stage.DRAINING, Stage.STOPPED):
+            return  # they have been told that none can
+        ready = {name: bool(self.registry.versions(name)) for name in {status.model for status in self.registry.statuses()}}
+        self._transport.set_ready(self.ready, ready)
+
+
+def explanations(path: Path, options: Options, sources: Mapping[str, str]) -> Iterator[str]:
+    """How each version that would serve would be served; `sources` has where each option was given, by its name.
+
+    Raises StartupError for the first that could not be.
+    """
+    runners = Runners(1)
+    loader = ModelLoader(Defaults(_model_options(options), sources), available_cores(), runners, lambda run: None)
+    find_models(path)  # there must be one
+    for folder in find_folders(path).values():
+        settings = loader.configure(folder, None)
+        files = folder.files(settings.file)
+        for version in choose(files, settings.options.versions, settings.labels.values()):
+            served, _ = loader.load(files[version], settings)
+            yield explain(files[version], settings, served)
+            served.batcher.drain()
+    runners.close()
+
+
+def _model_options(options: Options) -> ModelOptions:
+    return ModelOptions(options.batching, options.device, options.load, options.versions)

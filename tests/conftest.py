@@ -9,16 +9,22 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
 os.environ["KERAS_BACKEND"] = "jax"  # before anything imports keras
 # Keras computes each answer once, and compiling it takes longer than computing: half of the time of all tests is saved here.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+
+# How long an example takes says more of what runs beside it than of the code.
+settings.register_profile("hornbeam", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hornbeam")
 
 ROOT = Path(__file__).parent.parent
 DIGITS = ROOT / "tests" / "digits" / "digits.keras"
@@ -49,6 +55,22 @@ class Running:
 def held_out() -> HeldOut:
     with np.load(DIGITS.parent / "held_out.npz") as saved:
         return HeldOut(saved["images"].astype(np.float32) / 16, saved["labels"], saved["keras_probabilities"])
+
+
+@pytest.fixture(scope="session")
+def triton(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment that has Triton's client, whose pins are its own.
+
+    It is made once for all workers; HORNBEAM_TEST_TRITON names one that is there already.
+    """
+    if given := os.environ.get("HORNBEAM_TEST_TRITON"):
+        return Path(given)
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with (shared / "triton.lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        python = shared / "triton" / "bin" / "python"
+        return python if python.exists() else make_environment(shared / "triton", ["tritonclient[grpc]>=2.73"])
 
 
 @contextmanager

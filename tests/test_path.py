@@ -30,12 +30,6 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def triton(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment that has Triton's client, whose pins are its own."""
-    return make_environment(tmp_path_factory.mktemp("triton") / "venv", ["tritonclient[grpc]>=2.60"])
-
-
-@pytest.fixture(scope="session")
 def repository(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """digits.keras, exported by the installed command from a directory that has none of the sources."""
     directory = tmp_path_factory.mktemp("models")
@@ -107,7 +101,7 @@ def test_triton_s_client_gets_keras_s_answers(
             "output": [{"name": "probabilities", "data_type": "TYPE_FP32", "dims": ["10"]}],
             "instance_group": [{"name": "digits", "count": 1, "kind": "KIND_CPU"}],
             "default_model_filename": "model.onnx",
-            "dynamic_batching": {},
+            "dynamic_batching": {"default_queue_policy": {"allow_timeout_override": True, "max_queue_size": 4096}},
             "model_transaction_policy": {},
         },
         "answered": "360",

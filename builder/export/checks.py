@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import onnx
 
 from builder.errors import ExportError, several
-from builder.export.content import is_small, size_of
+from builder.export.content import size_of
 from builder.export.inputs import FREE_SIZES, feeds_of
 from builder.export.place import Place
 from builder.graph import Array, Graph
-from builder.passes.precision import peaks
+from builder.passes.precision import limit, peaks
 from builder.runtime import Program, open_session
 
 __all__ = [
@@ -31,9 +32,11 @@ __all__ = [
     "check_valid",
     "difference",
     "opened",
+    "opening",
 ]
 
 MANY = 32  # for a measure of accuracy
+BESIDE = 2**29  # bytes of weights, up to which two sessions may be in memory at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +91,25 @@ def answer(session: Any, graph: Graph, feeds: Mapping[str, Array] | None) -> Ans
     raise ExportError(f"ONNX Runtime loads the model but cannot run it, so nothing was written: {reason}")
 
 
-def check_same(graph: Graph, answers: Answers) -> None:
-    """Raises ExportError when the network as it was, before any pass, answers otherwise."""
+@contextmanager
+def opening(graph: Graph, is_wanted: bool) -> Iterator[Callable[[], Program]]:
+    """The network as it was, before any pass: opened beside what else is done, or, where it is large, when it is asked for."""
+    size = sum(parameter.array.nbytes for parameter in graph.parameters())
+    if size > BESIDE or not is_wanted:
+        yield lambda: Program(graph, lean=size > BESIDE, as_it_is=True)
+        return
+    with ThreadPoolExecutor(1) as beside:
+        opened = beside.submit(Program, graph, as_it_is=True)
+        yield opened.result
+
+
+def check_same(before: Callable[[], Program], answers: Answers) -> None:
+    """Raises ExportError when the network as it was, before any pass, answers otherwise; `before` is that of `opening`."""
     try:
-        expected = Program(graph, lean=not is_small(graph)).run([answers.feeds[value.name] for value in graph.inputs])
+        expected = before().run(list(answers.feeds.values()))
     except Exception as error:  # as above
         raise ExportError(f"ONNX Runtime cannot run the network as it was before the passes, so nothing was written: {error}") from error
-    _compare(graph.names, list(answers.outputs.values()), expected, 1e-4, "the passes changed what the network computes")
+    _compare(list(answers.outputs), list(answers.outputs.values()), expected, 1e-4, "the passes changed what the network computes")
 
 
 def check_rows(session: Any, answers: Answers, tolerance: float) -> None:
@@ -120,16 +135,15 @@ def check_fits(graph: Graph, dtype: str, answers: Answers) -> None:
 
     ONNX Runtime's CPU computes much of float16 in float32, where nothing overflows, so that running it there does not tell.
     """
-    limit = float(ml_dtypes.finfo(dtype).max)  # type: ignore[no-untyped-call]
     asked = peaks(graph, dtype)
     if not asked.outputs:
         return
     found = Program(asked).run([answers.feeds[value.name] for value in asked.inputs])
     pairs = zip(asked.names, found, strict=True)
     problems = [
-        f"'{name.rsplit(':', 1)[0]}' reaches {float(peak):.2g}, and {dtype} ends at {limit:.5g}"
+        f"'{name.rsplit(':', 1)[0]}' reaches {float(peak):.2g}, and {dtype} ends at {limit(dtype):.5g}"
         for name, peak in pairs
-        if not peak <= limit
+        if not peak <= limit(dtype)
     ]
     if problems:
         raise ExportError(several(f"the network does not fit into {dtype}, so nothing was written", problems))

@@ -1,12 +1,14 @@
 """What an ONNX file holds: the model, and apart from it the weights that go into a second file, if any.
 
 A model of up to 2 GB is one file unless asked otherwise; beyond that protobuf cannot hold it. The second file has each
-weight at a multiple of 4096 bytes, so that it can be mapped into memory, and is written from the arrays themselves.
+weight at a multiple of 4096 bytes, so that it can be mapped into memory. Weights go from the arrays themselves into
+either file, and are never copied into a message: the model's file is put together of its parts, as protobuf encodes them.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,26 +20,31 @@ from builder.errors import UnsupportedError
 from builder.graph import Array, Graph
 from builder.proto import split_proto
 
-__all__ = ["Content", "fingerprint", "is_small", "size_of"]
+__all__ = ["Content", "add_to", "fingerprint", "is_small", "size_of"]
 
 ALIGNMENT = 4096  # bytes: a page of memory
 ONE_FILE = 2**31 - 2**26  # bytes of weights; protobuf ends at 2 GiB, and nodes and names need some of it
-APART = 2**16  # bytes from which a weight is not copied into a message while it is only looked at
+LIMIT = 2**31 - 1  # bytes of a message
+APART = 2**16  # bytes from which a weight is not copied into a message
+GRAPH, INITIALIZER, RAW_DATA = 7, 5, 9  # fields of ModelProto, GraphProto and TensorProto in onnx.proto
+Part = bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A model, whose tensors refer by name to the weights in `apart`."""
+    """A model, whose tensors refer by name to the weights in `apart`, which go into a second file, and `inside`, which do not."""
 
     proto: onnx.ModelProto
     apart: dict[str, Array] = field(default_factory=dict)
+    inside: dict[str, Array] = field(default_factory=dict)
 
     @classmethod
     def of(cls, graph: Graph, opset: int, external: int | None) -> Content:
         """A graph's, with the weights of at least `external` bytes apart; with None apart only when they must be."""
-        if external is None:
-            external = 1024 if not is_small(graph) else None
-        return cls(*split_proto(graph, 2**63 if external is None else external, opset))
+        if external is None and is_small(graph):
+            proto, inside = split_proto(graph, APART, opset)
+            return cls(proto, inside=inside)
+        return cls(*split_proto(graph, 1024 if external is None else external, opset))
 
     @classmethod
     def of_proto(cls, proto: onnx.ModelProto, external: int | None) -> Content:
@@ -53,21 +60,45 @@ class Content:
         return cls(proto, apart)
 
     def write(self, model: Path, data: Path) -> None:
-        """Writes the model, and its weights beside it where there are some apart. Raises UnsupportedError beyond 2 GB in the model."""
+        """Writes the model, and its weights beside it where there are some apart.
+
+        The same content is the same bytes. Raises UnsupportedError beyond 2 GB in the model.
+        """
         if self.apart:
             self._refer(data.name)
             with data.open("wb") as file:
                 for array in self.apart.values():
                     file.write(bytes(-file.tell() % ALIGNMENT))
                     file.write(_bytes(array))
-        self.write_model(model)
+        parts = list(self._parts())
+        if sum(map(len, parts)) > LIMIT:
+            raise UnsupportedError("what is no plain weight takes more than 2 GiB, which one ONNX file cannot hold")
+        with model.open("wb") as file:
+            file.writelines(parts)
 
-    def write_model(self, model: Path) -> None:
-        """Writes the model alone."""
-        try:
-            model.write_bytes(self.proto.SerializeToString(deterministic=True))
-        except ValueError as error:  # of protobuf, beyond 2 GiB
-            raise UnsupportedError("what is no plain weight takes more than 2 GiB, which one ONNX file cannot hold") from error
+    def _parts(self) -> Iterator[Part]:
+        """The model's file: what is around the graph, the graph without its tensors, and those, each with its numbers last."""
+        around, graph = onnx.ModelProto(), onnx.GraphProto()
+        graph.CopyFrom(self.proto.graph)
+        around.CopyFrom(self.proto)
+        around.ClearField("graph")
+        graph.ClearField("initializer")
+        inner: list[Part] = [graph.SerializeToString(deterministic=True)]
+        for tensor in self.proto.graph.initializer:
+            parts = list(self._tensor(tensor))
+            inner += [_begin(INITIALIZER, sum(map(len, parts))), *parts]
+        yield around.SerializeToString(deterministic=True)
+        yield _begin(GRAPH, sum(map(len, inner)))
+        yield from inner
+
+    def _tensor(self, tensor: TensorProto) -> Iterator[Part]:
+        if tensor.name not in self.inside:
+            yield tensor.SerializeToString(deterministic=True)
+            return
+        numbers = _bytes(self.inside[tensor.name])
+        yield TensorProto(name=tensor.name, dims=tensor.dims, data_type=tensor.data_type).SerializeToString(deterministic=True)
+        yield _begin(RAW_DATA, len(numbers))
+        yield numbers
 
     def _refer(self, location: str) -> None:
         """Each tensor that is apart says where it is."""
@@ -80,6 +111,15 @@ class Content:
             for key, value in (("location", location), ("offset", str(offset)), ("length", str(size))):
                 tensor.external_data.add(key=key, value=value)
             offset += size + -size % ALIGNMENT
+
+
+def add_to(model: Path, properties: Mapping[str, str]) -> None:
+    """Adds to what a written model says of itself: what follows a message in its file is one more part of it."""
+    more = onnx.ModelProto()
+    for key, value in properties.items():
+        more.metadata_props.add(key=key, value=value)
+    with model.open("ab") as file:
+        file.write(more.SerializeToString(deterministic=True))
 
 
 def is_small(graph: Graph) -> bool:
@@ -106,3 +146,13 @@ def _bytes(array: Array) -> memoryview:
     """The numbers as ONNX keeps them: little-endian, the last axis first."""
     little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     return little.reshape(-1).view(np.uint8).data
+
+
+def _begin(field: int, length: int) -> bytes:
+    """How protobuf announces a field of `length` bytes: a tag with wire type 2, and the length, each seven bits to a byte."""
+    return _varint(field << 3 | 2) + _varint(length)
+
+
+def _varint(number: int) -> bytes:
+    groups = [number >> shift & 127 for shift in range(0, max(number.bit_length(), 1), 7)]
+    return bytes([*(group | 128 for group in groups[:-1]), groups[-1]])

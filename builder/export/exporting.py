@@ -23,10 +23,11 @@ from builder.export.checks import (
     check_same,
     check_valid,
     opened,
+    opening,
 )
-from builder.export.content import Content, is_small
+from builder.export.content import Content, add_to, is_small
 from builder.export.inputs import ROWS
-from builder.export.metadata import Source, batch_name, describe, describe_samples
+from builder.export.metadata import Source, batch_name, describe, samples_properties
 from builder.export.options import DYNAMIC, Options
 from builder.export.place import Place, place_of, staged
 from builder.export.quantization import calibration_of, quantize
@@ -38,6 +39,7 @@ from builder.passes.dimensions import set_dimensions
 from builder.passes.halves import part_halves
 from builder.passes.opset import lower
 from builder.passes.precision import narrow
+from builder.proto import split_proto
 from builder.runtime import Program
 
 __all__ = ["Export", "Progress", "export"]
@@ -94,21 +96,21 @@ def export(
     keras_file = keras_file_of(source) if options.check_against else None
     graph = set_dimensions(graph, options.dims)
     calibration = None if options.calibration is None else calibration_of(options.calibration, graph)
-    progress("passes")
-    optimized, passes = optimize(graph, options.without)
-    finished = lower(part_halves(narrow(optimized, options.dtype)) if options.dtype else optimized, options.opset)
-    progress("model")
-    content = _content(finished, options, calibration)
-    describe(content.proto, finished, name, source, options.precision)
     replaced = place.model.exists()
-    with staged(place) as stage:
+    with opening(graph, options.dtype is None) as before, staged(place) as stage:
+        progress("passes")
+        optimized, passes = optimize(graph, options.without)
+        finished = lower(part_halves(narrow(optimized, options.dtype)) if options.dtype else optimized, options.opset)
+        progress("model")
+        content = _content(finished, options, calibration)
+        describe(content.proto, finished, name, source, options.precision)
         content.write(stage.model, stage.data)
         progress("checks")
-        answers = _checked(stage.model, graph, finished, options, calibration)
+        answers = _checked(stage.model, before, finished, options, calibration)
         found = _compared(stage, keras_file, optimized, answers, options, calibration, progress)
         if options.samples:
             progress("samples")
-            _write_samples(content, stage, finished, answers, TOLERANCES[options.precision])
+            _write_samples(stage, answers, TOLERANCES[options.precision])
         progress("files")
         size = _size(stage)
     return Export(
@@ -136,7 +138,7 @@ def _content(graph: Graph, options: Options, calibration: dict[str, Array] | Non
         raise UnsupportedError(
             "--quantize takes networks of up to 2 GB, and this one is larger; --dtype float16 takes any, so nothing was written"
         )
-    whole = Content.of(graph, options.opset, None).proto
+    whole, _ = split_proto(graph, 2**63, options.opset)
     return Content.of_proto(quantize(whole, options.quantize, calibration), external)
 
 
@@ -168,16 +170,18 @@ def _compared(
     return _Comparisons(measured, from_keras)
 
 
-def _checked(model: Path, before: Graph, graph: Graph, options: Options, calibration: dict[str, Array] | None) -> Answers:
+def _checked(model: Path, before: Callable[[], Program], graph: Graph, options: Options, calibration: dict[str, Array] | None) -> Answers:
     """What the model in the file answers. Raises ExportError when it is not valid, does not run, or answers wrongly."""
     check_valid(model)
     session = opened(model)
     answers = answer(session, graph, None if calibration is None else _first_rows(graph, calibration))
     if batch_name(graph) and options.quantize != DYNAMIC:
         check_rows(session, answers, TOLERANCES[options.precision])
-    elif batch_name(graph):  # it measures all rows together, so that each depends on the others a little: as it was, none may
-        whole = Program(before).session
-        check_rows(whole, answer(whole, before, answers.feeds), TOLERANCES[None])
+    elif options.samples:
+        check_equal(answers, answer(session, graph, answers.feeds), TOLERANCES[options.precision])
+    if batch_name(graph) and options.quantize == DYNAMIC:  # it measures all rows together, so that each depends on the others a little
+        whole = before().session  # as it was, none may
+        check_rows(whole, answer(whole, graph, answers.feeds), TOLERANCES[None])
     del session  # its weights, before there are others
     if options.precision is None:
         check_same(before, answers)
@@ -191,14 +195,12 @@ def _first_rows(graph: Graph, calibration: dict[str, Array]) -> dict[str, Array]
     }
 
 
-def _write_samples(content: Content, stage: Place, graph: Graph, answers: Answers, tolerance: float) -> None:
-    """The samples, and the model once more, which says what they are; it is then held against them."""
+def _write_samples(stage: Place, answers: Answers, tolerance: float) -> None:
+    """The samples, and into the model, of which no more changes, what they are."""
     data, sha256 = encode(answers)
     stage.samples.write_bytes(data)
-    describe_samples(content.proto, sha256, tolerance)
-    content.write_model(stage.model)
+    add_to(stage.model, samples_properties(sha256, tolerance))
     check_valid(stage.model)
-    check_equal(answers, answer(opened(stage.model), graph, answers.feeds), tolerance)
 
 
 def _size(stage: Place) -> int:

@@ -11,7 +11,7 @@ import onnx
 from builder.export.content import fingerprint
 from builder.graph import Graph
 
-__all__ = ["Source", "batch_name", "describe", "describe_samples"]
+__all__ = ["Source", "batch_name", "describe", "samples_properties"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,6 @@ def describe(proto: onnx.ModelProto, graph: Graph, name: str, source: Source, pr
     onnx.helper.set_model_props(proto, properties)
 
 
-def describe_samples(proto: onnx.ModelProto, sha256: str, tolerance: float) -> None:
-    """Says which samples belong to the model, and how far from them an answer may be, relative to the output's largest number."""
-    for key, value in (("hornbeam.samples_sha256", sha256), ("hornbeam.samples_tolerance", f"{tolerance:g}")):
-        proto.metadata_props.add(key=key, value=value)
+def samples_properties(sha256: str, tolerance: float) -> dict[str, str]:
+    """Which samples belong to the model, and how far from them an answer may be, relative to the output's largest number."""
+    return {"hornbeam.samples_sha256": sha256, "hornbeam.samples_tolerance": f"{tolerance:g}"}

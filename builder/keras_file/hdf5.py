@@ -111,10 +111,19 @@ class Hdf5:
             raise ModelFileError(f"{self.path} claims {dataset.nbytes} bytes and the file holds {max(held, 0)}")
 
         def read() -> Array:
-            numbers = dataset[()]
+            numbers = self._in_place() if offset else dataset[()]
             return np.asarray(numbers.view("bfloat16") if is_bfloat16 else numbers)
 
         return Stored(self.path, dataset.shape, "bfloat16" if is_bfloat16 else dataset.dtype.name, read)
+
+    def _in_place(self) -> Array:
+        """The numbers of an array that lies in the file as in memory, as a view of the file's bytes; else a copy."""
+        import h5py
+
+        dataset = self.node
+        if dataset.id.get_type() != h5py.h5t.py_create(dataset.dtype) or dataset.dtype.kind not in "fiu":
+            return np.asarray(dataset[()])
+        return np.frombuffer(self.data, dataset.dtype, dataset.size, dataset.id.get_offset()).reshape(dataset.shape)
 
     def text(self, name: str) -> str | None:
         """An attribute that is a text; None where there is none."""

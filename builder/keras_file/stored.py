@@ -1,7 +1,8 @@
 """Arrays of a file that have been seen and not yet read, and how they become weights: all of them, or none.
 
 Nothing is read before every array has its weight and fits it, and nothing is assigned before everything is read. What a file
-holds takes no more memory than twice its size, whatever it claims.
+holds takes no more memory than twice its size, whatever it claims. Weights may be views of the file's bytes, which stay in
+memory with them, unless most of those are something else, such as what an optimizer keeps.
 """
 
 from __future__ import annotations
@@ -60,8 +61,10 @@ class Found:
         if claimed > WIDENING * size:
             raise ModelFileError(f"the weights take {claimed} bytes and the file has {size}: some of its arrays are given more than once")
         arrays = [stored.read() for _, stored in reversed(self.pairs)]
+        is_shared = WIDENING * claimed >= size
         for variable, _ in self.pairs:
-            variable.parameter.assign(np.asarray(arrays.pop(), variable.dtype, order="C"))
+            array = np.require(arrays.pop(), variable.dtype, ["C", "A"])
+            variable.parameter.assign(array if is_shared else array.copy())
 
     def raise_problems(self, title: str) -> None:
         """Raises ModelFileError with all that is wrong, if anything is."""

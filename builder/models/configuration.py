@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -157,6 +158,11 @@ def _operation_config(operation: Operation, index: _CallIndex) -> dict[str, Any]
         return saved
     assert isinstance(operation, Function)
     split = [operation.arguments(call) for call in calls]
+    if given := [leaf.__name__ for leaf in flatten(split) if isinstance(leaf, FunctionType)]:
+        raise UnsupportedError(
+            f"'{operation.name}' calls the Python function {given[0]!r}, which a file cannot hold: call "
+            f"ops.{operation.function.__name__} in the `call` of a Layer subclass, and register that"
+        )
     fixed = {"name": operation.name, **{key: serialize(value) for key, value in split[0][1].items()}}
     function = {"module": operation.module, "class_name": operation.class_name, "config": fixed, "registered_name": operation.class_name}
     return {**function, "name": operation.name, "inbound_nodes": [_call_config(args, {}, index) for args, _ in split]}

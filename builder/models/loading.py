@@ -16,7 +16,7 @@ from builder.saving import deserialize, sharing
 
 __all__ = ["load_model", "model_from_json"]
 
-NUMBERS = 2**22  # that a file's layers may make out of sizes alone; those of Keras's own networks make some thousands
+NUMBERS = 2**24  # that a file's layers may make out of sizes alone; a MelSpectrogram makes 2**22, and most make some thousands
 
 
 def load_model(
@@ -59,9 +59,13 @@ def _quantize_unsaid(model: Model, saved: keras_file.SavedModel) -> None:
 
     They were quantized as the others in the model were, and where there are no others, to int8 with Keras's default config.
     """
+    layers = model.flattened()
+    listed = {layer for part in layers if isinstance(part, Model) for layer in part.layers}  # whose configs say it
+    if not any(isinstance(layer, Quantizable) and layer.mode is None and layer not in listed for layer in layers):
+        return
     if not (unsaid := keras_file.unsaid_quantized(model, saved)):
         return
-    others = [layer for layer in model.flattened() if isinstance(layer, Quantizable) and layer.mode]
+    others = [layer for layer in layers if isinstance(layer, Quantizable) and layer.mode]
     said = {json.dumps([layer.own_policy.quantization, layer.quantization_config]) for layer in others}
     if len(said) > 1:
         names = ", ".join(f"'{layer.name}'" for layer in unsaid)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+import ml_dtypes
 import numpy as np
 
 from builder.errors import ExportError, several
 from builder.graph import Array, Constant, Graph, Input, Node, Parameter, Result, Spec, Value
 from builder.proto import DTYPES
 
-__all__ = ["KEPT", "narrow", "peaks"]
+__all__ = ["KEPT", "limit", "narrow", "peaks"]
 
 REDUCTIONS = frozenset(
     ("CumSum", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMean", "ReduceProd", "ReduceSum", "ReduceSumSquare")
@@ -27,6 +28,7 @@ KEPT = REDUCTIONS | frozenset(
         *("Exp", "Log", "Pow", "Softplus", "Cosh", "Sinh", "Tan"),  # grow fast, or fall
         *("Sin", "Cos", "Mod", "Range"),  # of positions, which float16 counts to 2048
         *("Cast", "GRU", "GridSample", "LSTM", "RNN", "Resize", "Scan"),  # integers, and what has no kernel or no schema
+        "ScatterElements",  # with a reduction, neither
     )
 )
 # These are computed in float32 beside a reduction: a square that is summed, the root of a sum, what is divided by it.
@@ -36,6 +38,11 @@ ELEMENTWISE = frozenset(("Abs", "Add", "Div", "Max", "Min", "Mul", "Neg", "Recip
 MOVES = frozenset(("Concat", "Expand", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze"))
 
 Weight = Constant | Parameter
+
+
+def limit(dtype: str) -> float:
+    """The largest number that a dtype holds: 65504 in float16, 3.4e38 in bfloat16."""
+    return float(ml_dtypes.finfo(dtype).max)  # type: ignore[no-untyped-call]
 
 
 def narrow(graph: Graph, dtype: str) -> Graph:
@@ -161,7 +168,9 @@ class _Narrowing:
         largest = float(np.max(np.abs(value.array), initial=0, where=np.isfinite(value.array)))
         if np.isinf(_converted(np.asarray(largest), self.dtype).astype(np.float64)):
             name = "/".join((*node.scope, value.name))
-            self.problems.append(f"weight '{name}' holds {largest:.3g}, and {self.dtype} ends at 65504; scale it, or leave it in float32")
+            self.problems.append(
+                f"weight '{name}' holds {largest:.3g}, and {self.dtype} ends at {limit(self.dtype):.5g}; scale it, or leave it in float32"
+            )
 
     def _cast(self, value: Value, dtype: str, scope: tuple[str, ...]) -> Value:
         if value.spec.dtype == dtype:

@@ -17,9 +17,10 @@ SECONDS = 120  # for Graphviz to draw; a network of a thousand layers takes a fe
 def dot(picture: Picture, look: Look) -> str:
     """The file's text, in Graphviz's language."""
     ids = {box.key: f"n{number}" for number, box in enumerate(picture.boxes())}
+    splines = f", splines={look.splines}" if look.splines else ""
     lines = [
         f"digraph {_quoted(picture.name)} {{",
-        f"  graph [rankdir={look.rankdir}, dpi={look.dpi}, nodesep=0.35, ranksep=0.45]",
+        f"  graph [rankdir={look.rankdir}, dpi={look.dpi}, nodesep=0.35, ranksep=0.45{splines}]",
         '  node [shape=box, style="rounded,filled", fontname=Helvetica, fontsize=12, margin="0.15,0.08", height=0.35]',
         '  edge [fontname="Helvetica-Bold", fontsize=11, arrowsize=0.7, penwidth=1.3]',
         *_parts(picture.parts, look, ids, "  "),

@@ -13,6 +13,7 @@ from builder.plot.svg import svg
 __all__ = ["FORMATS", "draw"]
 
 FORMATS: dict[str, Callable[[Picture, Look], str | bytes]] = {".svg": svg, ".mmd": mermaid, ".dot": dot, ".png": png}
+SPLINES = ("ortho", "curved", "polyline", "spline", "line")
 
 
 def draw(picture: Picture, path: Path, look: Look) -> Path:
@@ -21,6 +22,8 @@ def draw(picture: Picture, path: Path, look: Look) -> Path:
         raise NetworkError(f"rankdir is one of {', '.join(RANKDIRS)}; found {look.rankdir!r}")
     if isinstance(look.dpi, bool) or not isinstance(look.dpi, int) or look.dpi < 1:
         raise NetworkError(f"dpi is a whole number of dots per inch, at least 1; found {look.dpi!r}")
+    if look.splines is not None and look.splines not in SPLINES:
+        raise NetworkError(f"splines is one of {', '.join(SPLINES)}; found {look.splines!r}")
     form = FORMATS.get(path.suffix.lower())
     if form is None:
         raise UnsupportedError(f"{path} cannot be drawn: the name of a picture ends in {', '.join(FORMATS)}")

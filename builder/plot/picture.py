@@ -76,3 +76,4 @@ class Look:
     trainable: bool = False
     rankdir: str = "TB"
     dpi: int = 200
+    splines: str | None = None

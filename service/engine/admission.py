@@ -5,17 +5,19 @@ The texts are Triton's where Triton's are right, since that is what its clients'
 
 from collections.abc import Mapping, Sequence
 
+from service.engine.padding import UNPADDED, Fitted, Padding
+from service.engine.queue import BatchOptions
 from service.errors import InvalidRequestError, quoted
-from service.request import Array, Dim, Request, Signature, Tensor, TensorSpec
+from service.request import Dim, Request, Signature, Tensor, TensorSpec
 
 __all__ = ["accept"]
 
 
-def accept(request: Request, signature: Signature, max_batch_rows: int) -> tuple[Mapping[str, Array], int]:
-    """The arrays by input name, and how many rows they have. Raises InvalidRequestError when the request does not fit."""
+def accept(request: Request, signature: Signature, options: BatchOptions, padding: Padding = UNPADDED) -> tuple[Fitted, int]:
+    """The arrays by input name as they will be run, and how many rows they have. Raises InvalidRequestError when they do not fit."""
     model = request.model
     given = {tensor.name: tensor for tensor in request.inputs}
-    _check_names(model, given, signature)
+    _check_names(model, given, signature, padding)
     for index, tensor in enumerate(request.inputs):
         try:
             _check_tensor(model, tensor, signature.inputs[tensor.name], signature.batched)
@@ -27,20 +29,25 @@ def accept(request: Request, signature: Signature, max_batch_rows: int) -> tuple
                 f"unexpected inference output '{quoted(output)}' for model '{model}'; it has {_list(signature.outputs)}",
                 f"outputs[{index}].name",
             )
-    rows = _rows(model, request.inputs, max_batch_rows) if signature.batched else 1
-    return {name: given[name].array for name in signature.inputs}, rows
+    optional = [name for name in given if signature.inputs[name].optional]
+    needed = [(index, tensor) for index, tensor in enumerate(request.inputs) if tensor.name not in optional]
+    rows = _rows(model, needed, options, bool(optional)) if signature.batched else 1
+    feeds = {name: given[name].array for name in signature.inputs if name in given}
+    # What replaces the model's own value is no row and holds for this request alone: it is neither padded nor run with others.
+    return Fitted(feeds, alone=True) if optional else padding.fit(model, feeds), rows
 
 
-def _check_names(model: str, given: Mapping[str, Tensor], signature: Signature) -> None:
+def _check_names(model: str, given: Mapping[str, Tensor], signature: Signature, padding: Padding) -> None:
     for index, name in enumerate(given):
         if name not in signature.inputs:
             raise InvalidRequestError(
                 f"unexpected inference input '{quoted(name)}' for model '{model}'; it takes {_list(signature.inputs)}",
                 f"inputs[{index}].name",
             )
-    if missing := [name for name in signature.inputs if name not in given]:
+    needed = [name for name, spec in signature.inputs.items() if not spec.optional]
+    if missing := [name for name in needed if name not in given and name not in padding.masks]:
         raise InvalidRequestError(
-            f"expected {len(signature.inputs)} inputs but got {len(given)} inputs for model '{model}'. Got input(s) {list(given)}, but "
+            f"expected {len(needed)} inputs but got {len(given)} inputs for model '{model}'. Got input(s) {list(given)}, but "
             f"missing required input(s) {missing}. Please provide all required input(s).",
             "inputs",
         )
@@ -53,7 +60,7 @@ def _check_tensor(model: str, tensor: Tensor, spec: TensorSpec, batched: bool) -
             "datatype",
         )
     shape = tensor.array.shape
-    if batched and not shape:
+    if batched and not shape and not spec.optional:
         raise InvalidRequestError(f"input '{tensor.name}' has no shape but model requires batch dimension for '{model}'", "shape")
     if len(shape) != len(spec.shape) or not all(map(_fits, shape, spec.shape)):
         expected, got = ",".join(map(str, spec.wire_shape)), ",".join(map(str, shape))
@@ -66,17 +73,21 @@ def _fits(size: int, expected: Dim) -> bool:
     return not isinstance(expected, int) or size == expected
 
 
-def _rows(model: str, tensors: Sequence[Tensor], max_batch_rows: int) -> int:
-    rows = tensors[0].array.shape[0]
-    for index, tensor in enumerate(tensors):
+def _rows(model: str, tensors: Sequence[tuple[int, Tensor]], options: BatchOptions, alone: bool) -> int:
+    """How many rows all of these have; each comes with its place in the request. What runs `alone` cannot be split."""
+    first, tensor = tensors[0]
+    rows = tensor.array.shape[0]
+    for index, tensor in tensors:
         if tensor.array.shape[0] != rows:
             raise InvalidRequestError(
                 f"input '{tensor.name}' batch size does not match other inputs for '{model}'", f"inputs[{index}].shape"
             )
     if rows == 0:
-        raise InvalidRequestError(f"inference request batch size must be > 0 for '{model}'", "inputs[0].shape")
-    if rows > max_batch_rows:
-        raise InvalidRequestError(f"inference request batch-size must be <= {max_batch_rows} for '{model}'", "inputs[0].shape")
+        raise InvalidRequestError(f"inference request batch size must be > 0 for '{model}'", f"inputs[{first}].shape")
+    if rows > options.max_batch_rows and (alone or not options.split_large):
+        raise InvalidRequestError(
+            f"inference request batch-size must be <= {options.max_batch_rows} for '{model}'", f"inputs[{first}].shape"
+        )
     return int(rows)
 
 

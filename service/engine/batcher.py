@@ -1,58 +1,34 @@
-"""The driver of one model's queue: runner threads that take a batch as soon as they are free, run it and answer.
+"""The driver of one model's queue: what runners take from it, run and answer.
 
-All decisions are the queue's. The condition guards the queue and the state; nothing is computed while it is held.
+All decisions are the queue's. The runners' lock guards the queue and the state; nothing is computed while it is held.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
-from threading import Condition, Thread
+from collections.abc import Callable, Hashable, Sequence
+from threading import Condition
 from time import monotonic
-from typing import Annotated
 
+from service.engine.cost import Costs
+from service.engine.job import Feeds, Job
 from service.engine.merge import split, stack
-from service.engine.queue import BatchQueue
-from service.errors import DrainingError, RequestExpiredError, ServiceError
-from service.request import Array, BatchRun, Timeline
+from service.engine.padding import UNPADDED, Padding
+from service.engine.queue import BatchOptions, BatchQueue
+from service.engine.runners import Runners, Work
+from service.errors import DrainingError, QueueFullError, RequestExpiredError, ServiceError
+from service.request import Array, BatchRun
 
 __all__ = ["BatchOptions", "Batcher", "Job"]
 
 log = logging.getLogger("hornbeam.engine")
-Feeds = Mapping[str, Array]
-
-
-@dataclass(frozen=True, slots=True)
-class BatchOptions:
-    """How much runs together, and how much may wait."""
-
-    max_batch_rows: Annotated[int, "Most rows that run together; also the most that one request may have.", (1, None)] = 64
-    max_queue_rows: Annotated[int, "Most rows that may wait for one model; what comes beyond is refused.", (1, None)] = 4096
-
-
-class Job:
-    """A request in the queue. Its future gives the outputs, in the model's order, or raises a ServiceError."""
-
-    __slots__ = ("deadline", "feeds", "future", "priority", "rows", "shape_key", "timeline")
-
-    def __init__(self, feeds: Feeds, rows: int, deadline: float | None, timeline: Timeline, priority: int = 0) -> None:
-        self.feeds = feeds
-        self.rows = rows
-        self.deadline = deadline
-        self.timeline = timeline
-        self.priority = priority
-        self.shape_key: Hashable = tuple(array.shape[1:] for array in feeds.values())
-        self.future: Future[Sequence[Array]] = Future()
-
-    @property
-    def cancelled(self) -> bool:
-        return self.future.cancelled()
 
 
 class Batcher:
-    """Runs the jobs of one model. `observe` is told of each execution, on the thread that did it."""
+    """Runs the jobs of one model. `observe` is told of each execution, on the thread that did it.
+
+    `shared` are the runners of its device; without them it has its own. `cost` is what its runs have been seen to take.
+    """
 
     def __init__(
         self,
@@ -63,20 +39,32 @@ class Batcher:
         batched: bool,
         runners: int,
         observe: Callable[[BatchRun], None],
+        padding: Padding = UNPADDED,
+        shared: Runners | None = None,
     ) -> None:
         self.name = name
         self.version = version
-        self.max_batch_rows = options.max_batch_rows
-        self.runners = runners
+        self.options = options
+        self.padding = padding
+        self.runners = options.runners or runners
+        self.cost = Costs()
+        self.running = 0
+        self.running_rows = 0
         self._run = run
         self._observe = observe
-        self._queue: BatchQueue[Job] = BatchQueue(options.max_batch_rows, options.max_queue_rows, batched)
-        self._changed = Condition()
+        self._sizes = options if batched else BatchOptions()  # what does not run together is not filled up either
+        self._queue: BatchQueue[Job] = BatchQueue(options, batched)
         self._draining = False
-        self.running_rows = 0
-        self._threads = [Thread(target=self._serve, name=f"{name}/{version}-{index}", daemon=True) for index in range(runners)]
-        for thread in self._threads:
-            thread.start()
+        self._own = shared is None
+        self._pads = bool(padding)
+        self._runners = shared or Runners(self.runners, f"{name}/{version}")
+        self._quiet = Condition(self._runners.lock)
+        self._runners.join(self)
+
+    @property
+    def max_batch_rows(self) -> int:
+        """Most rows that run together."""
+        return self.options.max_batch_rows
 
     @property
     def waiting_rows(self) -> int:
@@ -88,70 +76,95 @@ class Batcher:
         """Requests in the queue, not counting those that run."""
         return len(self._queue)
 
+    def oldest_age_seconds(self) -> float:
+        """How long the request has waited that has waited longest; 0.0 when none does."""
+        with self._runners.lock:
+            return max(0.0, monotonic() - self._queue.oldest)
+
     def submit(self, job: Job) -> None:
         """Queues a job. Raises QueueFullError or DrainingError."""
-        with self._changed:
+        now = monotonic()
+        options = self.options
+        job.priority = options.priority(job.priority)
+        if job.deadline is None and options.default_timeout_seconds:
+            job.deadline = now + options.default_timeout_seconds
+        with self._runners.lock:
             if self._draining:
                 raise DrainingError(f"model '{self.name}' version {self.version} is about to be unloaded")
-            self._queue.push(job)
-            job.timeline.queued = monotonic()
-            self._changed.notify()
+            pushed = self._queue.push(job, now)
+            job.timeline.queued = now
+            if pushed.accepted:
+                self._runners.wake(self)
+        for victim in pushed.shed:
+            _refuse(victim, self._full(victim))
+        _expire(pushed.dropped)
+        if not pushed.accepted:
+            raise self._full(job)
 
     def drain(self) -> None:
-        """Takes no more jobs, finishes those it has, and returns when all runners have stopped."""
-        with self._changed:
+        """Takes no more jobs, finishes those it has, and returns when that is done."""
+        with self._quiet:
             self._draining = True
-            self._changed.notify_all()
-        for thread in self._threads:
-            thread.join()
+            self._queue.max_delay_seconds = 0.0
+            self._runners.wake(self)
+            self._quiet.wait_for(lambda: not self.waiting and not self.running)
+        self._runners.leave(self)
+        if self._own:
+            self._runners.close()
 
     def abandon(self) -> int:
         """Refuses what still waits, and says how many requests that were; what runs is finished."""
-        with self._changed:
+        with self._runners.lock:
             self._draining = True
             jobs = self._queue.clear()
-            self._changed.notify_all()
+            self._quiet.notify_all()
         for job in jobs:
             _refuse(job, DrainingError("the server stopped before the request was computed"))
         return len(jobs)
 
-    def _serve(self) -> None:
-        while batch := self._next():
-            rows = sum(job.rows for job in batch)
-            self._count(rows)
-            self._execute(batch)
-            self._count(-rows)
+    @property
+    def waiting(self) -> bool:
+        """Whether there is work; with the runners' lock, as all that follows."""
+        return len(self._queue) > 0
 
-    def _count(self, rows: int) -> None:
-        with self._changed:
-            self.running_rows += rows
+    @property
+    def ready(self) -> bool:
+        """Whether there is work that may be done now."""
+        return self.running < self.runners and len(self._queue) > 0
 
-    def _next(self) -> list[Job]:
-        """The next batch, waiting for one; empty when there will be none."""
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: len(self._queue) or self._draining)
-                now = monotonic()
-                taken = self._queue.take(now)
-                finished = self._draining and not len(self._queue)
-            for job in taken.dropped:
-                _refuse(job, RequestExpiredError("Request timeout expired"))
-            live = [job for job in taken.batch if job.future.set_running_or_notify_cancel()]
-            for job in live:
-                job.timeline.started = now
-            if live or finished:
-                return live
+    def take(self, now: float) -> tuple[_Batch | None, float | None]:
+        """The next batch, with what was found dead on the way to it; or None, and when held-back requests are due."""
+        taken = self._queue.take(now, self._bound)
+        if not taken.batch and not taken.dropped:
+            return None, taken.again
+        rows = sum([job.rows for job in taken.batch])
+        expected = self.cost.of(taken.batch[0].shapes).seconds(self._sizes.filled(rows)) if taken.batch else 0.0
+        self.running += 1
+        self.running_rows += rows
+        return _Batch(self, taken.batch, taken.dropped, rows, now, expected), None
 
-    def _execute(self, jobs: Sequence[Job]) -> None:
+    def end(self, work: Work) -> None:
+        """Learns from a batch that has run."""
+        assert isinstance(work, _Batch)
+        for shape, rows, seconds in work.costs:
+            self.cost.observe(shape, rows, seconds)
+        self.running -= 1
+        self.running_rows -= work.rows
+        if self._draining:
+            self._quiet.notify_all()
+
+    def execute(self, jobs: Sequence[Job], costs: list[tuple[Hashable, int, float]]) -> None:
+        """Runs jobs together, without the lock, and answers them; adds to `costs` what each run of so many rows took."""
         try:
-            answers = self._run_together(jobs)
+            answers = self._run_together(jobs, costs)
         except ServiceError as error:
             if len(jobs) == 1:
                 jobs[0].future.set_exception(error)
                 return
             # One request may have been what the model cannot compute: the others must not suffer for it.
-            for job in jobs:
-                self._execute([job])
+            middle = len(jobs) // 2
+            self.execute(jobs[:middle], costs)
+            self.execute(jobs[middle:], costs)
             return
         except Exception as error:  # a bug, or no memory: it must not end the runner, nor leave a caller waiting
             log.exception("model '%s' version %s: a batch of %d failed", self.name, self.version, len(jobs))
@@ -161,20 +174,79 @@ class Batcher:
         for job, answer in zip(jobs, answers, strict=True):
             job.future.set_result(answer)
 
-    def _run_together(self, jobs: Sequence[Job]) -> list[list[Array]]:
+    def _run_together(self, jobs: Sequence[Job], costs: list[tuple[Hashable, int, float]]) -> list[list[Array]]:
         rows = [job.rows for job in jobs]
+        total = sum(rows)
+        extra = 0 if jobs[0].alone else self._sizes.filled(total) - total
+        shape = jobs[0].shapes
+        padded = self._pads and any(job.padded for job in jobs)
         start = monotonic()
-        feeds = stack([job.feeds for job in jobs])
+        feeds = stack([job.feeds for job in jobs], extra, shape if padded else None, self.padding.fills)
         assembled = monotonic()
         outputs = self._run(feeds)
         end = monotonic()
         for job in jobs:
             job.timeline.computed = end
-            job.timeline.batch_rows = sum(rows)
-        answers = split(outputs, rows)
-        timelines = tuple(job.timeline for job in jobs)
-        self._observe(BatchRun(self.name, self.version, len(jobs), sum(rows), assembled - start, end - assembled, timelines=timelines))
+            job.timeline.batch_rows = total
+        answers = split(outputs, rows, extra)
+        if padded:
+            answers = [self.padding.cut(answer, job.lengths) for job, answer in zip(jobs, answers, strict=True)]
+        added = _elements([feeds]) - _elements([job.feeds for job in jobs]) if padded or extra else 0
+        costs.append((shape, total + extra, end - assembled))
+        timelines = tuple([job.timeline for job in jobs])
+        self._observe(BatchRun(self.name, self.version, len(jobs), total, assembled - start, end - assembled, extra, added, timelines))
         return answers
+
+    def _bound(self, shape: Hashable) -> Callable[[int], float]:
+        """The seconds that a run of a shape rarely goes beyond, by its rows."""
+        bound = self.cost.of(shape).bound
+        return (lambda rows: bound(self._sizes.filled(rows))) if self._sizes.allowed_rows else bound
+
+    def _full(self, job: Job) -> QueueFullError:
+        """Why a job is refused; it may come again after about as long as what waits takes to run, within reason."""
+        most, rows = self.options, self._queue.rows
+        what, waits, may = "rows", rows, most.max_queue_rows
+        if rows + job.rows <= may:
+            what, waits, may = "bytes", self._queue.nbytes, most.max_queue_bytes
+        per_run = self.cost.fixed_seconds + self.cost.per_row_seconds * most.max_batch_rows
+        seconds = rows / most.max_batch_rows / self.runners * per_run
+        return QueueFullError(
+            f"Exceeds maximum queue size: {waits} {what} are waiting, and {may} may", min(max(seconds, 0.05), 5.0) if seconds else None
+        )
+
+
+class _Batch:
+    """Jobs that run together, those that are refused beside them, and what became of it."""
+
+    __slots__ = ("_batcher", "_dropped", "_jobs", "_taken", "costs", "rows", "seconds")
+
+    def __init__(self, batcher: Batcher, jobs: Sequence[Job], dropped: Sequence[Job], rows: int, now: float, seconds: float) -> None:
+        self.rows = rows
+        self.seconds = seconds
+        self.costs: list[tuple[Hashable, int, float]] = []
+        self._batcher = batcher
+        self._jobs = jobs
+        self._dropped = dropped
+        self._taken = now
+
+    def run(self) -> None:
+        """Refuses the dead, and runs those that are not cancelled by now."""
+        _expire(self._dropped)
+        live = [job for job in self._jobs if job.future.set_running_or_notify_cancel()]
+        for job in live:
+            if job.timeline.started is None:
+                job.timeline.started = self._taken
+        if live:
+            self._batcher.execute(live, self.costs)
+
+
+def _elements(feeds: Sequence[Feeds]) -> int:
+    return sum(array.size for feed in feeds for array in feed.values())
+
+
+def _expire(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        _refuse(job, RequestExpiredError("Request timeout expired"))
 
 
 def _refuse(job: Job, error: Exception) -> None:

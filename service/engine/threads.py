@@ -14,15 +14,21 @@ CGROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True, slots=True)
 class ThreadPlan:
-    """For each model: how many batches run at once, and on how many threads each."""
+    """For each model: how many batches run at once, and on how many threads each. For all: how many batches run at once."""
 
     runners: int
     threads: int
+    slots: int
 
 
-def plan(cores: float) -> ThreadPlan:
-    """One batch at a time on all cores: while it runs the next one gathers, and rows together are cheaper than apart."""
-    return ThreadPlan(runners=1, threads=max(1, int(cores)))
+def plan(cores: float, runners: int = 0) -> ThreadPlan:
+    """One batch at a time on all cores: while it runs the next one gathers, and rows together are cheaper than apart.
+
+    More `runners` share the cores among them. Two models may run at once even on one core, so that a long run does not stop
+    the others.
+    """
+    whole, at_once = max(1, int(cores)), runners or 1
+    return ThreadPlan(at_once, max(1, whole // at_once), max(2, whole))
 
 
 def available_cores(cgroup: Path = CGROUP) -> float:

@@ -144,9 +144,11 @@ class Metrics:
         known = versions | {(model, "") for model, _ in versions} | {("", "")}
         tables = (self._calls, self._batches, self._loads)
         gone = [found for found in dict.fromkeys(found for table in tables for found in table.models()) if found not in known]
-        for found in gone[:-KEPT]:
-            for table in tables:
-                table.forget(*found)
+        if not (dropped := set(gone[:-KEPT])):
+            return
+        for table in tables:
+            table.forget(dropped)
+        for found in dropped:
             self._runs.forget(*found)
             self._last_answer.pop(found, None)
             self._warmups.pop(found, None)

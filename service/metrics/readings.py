@@ -115,10 +115,10 @@ class ServerReading:
 
 
 def _pool(name: str) -> str:
-    """By a thread's name: runners have the name of their model and its version, with a slash between."""
+    """By a thread's name: a model's own runners have its name and version, with a slash between."""
     if "/" in name:
         return "runner"
-    return next((pool for pool in ("rpc", "admin") if name.startswith(pool)), "other")
+    return next((pool for pool in ("rpc", "runner", "admin") if name.startswith(pool)), "other")
 
 
 def _all_threads() -> int:

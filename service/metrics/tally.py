@@ -7,7 +7,7 @@ table: an event is a few additions, and taking a lock for each of them cost more
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from time import time
@@ -72,7 +72,7 @@ class Tallies(Generic[E]):
 
     def __init__(self, metrics: Sequence[Metric[E]]) -> None:
         self.metrics = metrics
-        self._cells: dict[tuple[str, tuple[str, ...]], Cell] = {}
+        self._cells: dict[str, dict[tuple[str, ...], Cell]] = {metric.name: {} for metric in metrics}
         self._of_key: dict[tuple[str | None, ...], list[Cell | None]] = {}
         self._lock = Lock()
 
@@ -84,55 +84,50 @@ class Tallies(Generic[E]):
         with self._lock:
             cells = self._of_key.setdefault(key, [None] * len(self.metrics))
             for index, metric in enumerate(self.metrics):
-                if not isinstance(amount := metric.value(event), float | int):
+                if (amount := metric.value(event)) is None:
                     continue
                 if (cell := cells[index]) is None:
                     cell = cells[index] = self._cell(metric, event)
-                cell.add(amount, trace)
+                cell.add(amount, trace)  # type: ignore[arg-type]  # only what is read when scraped has several values
 
     def prepare(self, name: str, *labels: str) -> None:
         """Has a metric say 0 for these labels before anything has happened: a rate of what is not there yet is not 0, but nothing."""
         metric = next(metric for metric in self.metrics if metric.name == name)
         with self._lock:
-            self._cells.setdefault((name, labels), Cell(metric.buckets))
+            self._cells[name].setdefault(labels, Cell(metric.buckets))
 
     def models(self) -> list[tuple[str, str]]:
         """Every model and version that there is a cell of, those that were met first in front."""
         with self._lock:
-            return list(dict.fromkeys(labels[:2] for _, labels in self._cells))  # type: ignore[misc]  # they begin so
+            return list(dict.fromkeys(labels[:2] for cells in self._cells.values() for labels in cells))  # type: ignore[misc]
 
-    def forget(self, model: str, version: str) -> None:
-        """Drops the cells of a version of a model."""
+    def forget(self, versions: Container[tuple[str, ...]]) -> None:
+        """Drops the cells of versions of models."""
         with self._lock:
-            for cell in [cell for cell in self._cells if cell[1][:2] == (model, version)]:
-                del self._cells[cell]
-            for key in [key for key in self._of_key if key[:2] == (model, version)]:
-                del self._of_key[key]
+            for name, cells in self._cells.items():
+                self._cells[name] = {labels: cell for labels, cell in cells.items() if labels[:2] not in versions}
+            self._of_key = {key: cells for key, cells in self._of_key.items() if key[:2] not in versions}
 
     def read(self, metric: Metric[E]) -> list[Reading]:
         """What there is for each set of labels."""
         with self._lock:
-            return [
-                Reading(labels, cell.sum, tuple(cell.buckets), dict(cell.examples))
-                for (name, labels), cell in self._cells.items()
-                if name == metric.name
-            ]
+            cells = self._cells[metric.name].items()
+            return [Reading(labels, cell.sum, tuple(cell.buckets), dict(cell.examples)) for labels, cell in cells]
 
     def sums(self, name: str, *labels: str) -> dict[tuple[str, ...], float]:
         """The sums of a metric for labels that begin with these, by the labels behind."""
         with self._lock:
-            found = {given: cell.sum for (own, given), cell in self._cells.items() if own == name}
-        return {given[len(labels) :]: value for given, value in found.items() if given[: len(labels)] == labels}
+            return {given[len(labels) :]: cell.sum for given, cell in self._cells[name].items() if given[: len(labels)] == labels}
 
     def durations(self, name: str, *labels: str) -> Duration:
         """All that a metric of seconds has for labels that begin with these."""
         with self._lock:
-            found = [cell.duration for (own, given), cell in self._cells.items() if own == name and given[: len(labels)] == labels]
+            found = [cell.duration for given, cell in self._cells[name].items() if given[: len(labels)] == labels]
         return Duration(sum(one.count for one in found), sum(one.seconds for one in found))
 
     def _cell(self, metric: Metric[E], event: E) -> Cell:
         labels = tuple(str(getattr(event, label)) for label in metric.labels)
-        return self._cells.setdefault((metric.name, labels), Cell(metric.buckets))
+        return self._cells[metric.name].setdefault(labels, Cell(metric.buckets))
 
 
 @dataclass(slots=True)

@@ -1,23 +1,25 @@
-"""Which models serve: each version's state, and the way from a name to something that can be asked."""
+"""Which models serve: each version's state, and the way from a name to something that can be asked.
+
+The table is replaced, never changed in place: who asks sees all of a change or none of it, and takes no lock.
+"""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
-from time import monotonic
+from threading import Lock
+from types import MappingProxyType
 
 from service.engine.admission import accept
 from service.engine.batcher import Batcher, Job
 from service.engine.session import Session
-from service.errors import ModelNotFoundError, ModelNotReadyError, StartupError, quoted
-from service.repository.layout import ModelFile
+from service.errors import ModelNotFoundError, ModelNotReadyError, quoted
+from service.repository.layout import ModelFile, Stamp
+from service.repository.model_config import ModelSettings
 from service.request import Request, Timeline
 
 __all__ = ["ModelStatus", "Registry", "Served", "State"]
-
-log = logging.getLogger("hornbeam.repository")
 
 
 class State(Enum):
@@ -27,32 +29,35 @@ class State(Enum):
     READY = "ready"
     DRAINING = "draining"
     FAILED = "failed"
+    UNLOADED = "unloaded"
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A version that has been loaded: its session, and the batcher that runs it."""
+    """A version that has been loaded: its session, the batcher that runs it, and how it was to be served."""
 
     name: str
     version: int
     session: Session
     batcher: Batcher
+    settings: ModelSettings = field(default_factory=ModelSettings)
 
     def job(self, request: Request, deadline: float | None, timeline: Timeline) -> Job:
         """The request as the batcher takes it. Raises InvalidRequestError when it does not fit the model."""
-        feeds, rows = accept(request, self.session.signature, self.batcher.max_batch_rows)
-        return Job(feeds, rows, deadline, timeline, request.priority)
+        fitted, rows = accept(request, self.session.signature, self.batcher.options, self.batcher.padding)
+        return Job(fitted.feeds, rows, deadline, timeline, request.priority, fitted.shapes, fitted.lengths, fitted.alone)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ModelStatus:
-    """One version of a model and what has become of it."""
+    """One version of a model and what has become of it; `stamp` is that of the files that it was, or was to be, loaded from."""
 
     file: ModelFile
     state: State = State.LOADING
     served: Served | None = None
     load_seconds: float = 0.0
     reason: str = ""
+    stamp: Stamp = ()
 
     @property
     def model(self) -> str:
@@ -61,6 +66,10 @@ class ModelStatus:
     @property
     def version(self) -> str:
         return str(self.file.version)
+
+    @property
+    def ready(self) -> bool:
+        return self.state is State.READY
 
     @property
     def provider(self) -> str:
@@ -81,57 +90,87 @@ class ModelStatus:
         return self.served.batcher.running_rows if self.served else 0
 
 
-class Registry:
-    """The models of one server. `load` makes a version ready to serve, or raises StartupError."""
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The versions of one model by number, and the labels of some of them."""
 
-    def __init__(self, files: Sequence[ModelFile], load: Callable[[ModelFile], Served]) -> None:
-        self._load = load
-        self._models: dict[str, dict[int, ModelStatus]] = {}
-        for file in files:
-            self._models.setdefault(file.name, {})[file.version] = ModelStatus(file)
+    versions: Mapping[int, ModelStatus]
+    labels: Mapping[str, int] = field(default_factory=dict)
+
+
+class Registry:
+    """The models of one server. `changed` is called after each change of what can be asked."""
+
+    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
+        self._changed = changed
+        self._models: Mapping[str, Model] = MappingProxyType({})
+        self._lock = Lock()
+        self._started = False
 
     @property
     def ready(self) -> bool:
-        """Whether every model can be asked."""
-        return all(status.state is State.READY for status in self.statuses())
+        """Whether the models that the server began with have been loaded. What fails afterwards takes down that model alone."""
+        return self._started
+
+    def started(self) -> None:
+        """Says that the models that the server begins with have been loaded."""
+        self._started = True
 
     def statuses(self) -> list[ModelStatus]:
         """Every version of every model, by name and version."""
-        return [self._models[name][version] for name in sorted(self._models) for version in sorted(self._models[name])]
-
-    def load_all(self) -> None:
-        """Loads every version. Raises StartupError, naming all that failed, when one does."""
-        for status in self.statuses():
-            self._load_one(status)
-        if failed := [status.reason for status in self.statuses() if status.state is State.FAILED]:
-            raise StartupError("; ".join(failed))
+        models = self._models
+        return [models[name].versions[version] for name in sorted(models) for version in sorted(models[name].versions)]
 
     def knows(self, name: str) -> bool:
         """Whether there is a model of that name, in whatever state."""
         return name in self._models
 
-    def get(self, name: str, version: int | None) -> Served:
-        """The version, or the highest that is ready for None. Raises ModelNotFoundError or ModelNotReadyError."""
-        if name not in self._models:
+    def of(self, name: str) -> Mapping[int, ModelStatus]:
+        """The versions of a model by number; none of one that is not known."""
+        return self._models[name].versions if name in self._models else {}
+
+    def get(self, name: str, version: int | str | None) -> Served:
+        """The version of that number or label, or the highest that is ready for None.
+
+        Raises ModelNotFoundError or ModelNotReadyError.
+        """
+        model = self._models.get(name)
+        if model is None:
             raise ModelNotFoundError(f"Request for unknown model: '{quoted(name)}' is not found")
-        if version is not None and version not in self._models[name]:
+        if isinstance(version, str):
+            version = _labelled(name, model, version)
+        if version is not None and version not in model.versions:
             raise ModelNotFoundError(f"Request for unknown model: '{name}' version {version} is not found")
-        wanted = self._versions(name) if version is None else [version]
+        wanted = sorted(model.versions, reverse=True) if version is None else [version]
         for candidate in wanted:
-            status = self._models[name][candidate]
-            if status.state is State.READY and status.served is not None:
-                return status.served
+            status = model.versions[candidate]
+            if status.ready and (served := status.served) is not None:
+                return served
         raise ModelNotReadyError(f"Request for unknown model: '{name}' version {wanted[0]} is not at ready state")
 
     def versions(self, name: str) -> list[str]:
         """The versions of a model that are ready, ascending."""
-        return [str(version) for version in reversed(self._versions(name)) if self._models[name][version].state is State.READY]
+        return [str(version) for version, status in sorted(self.of(name).items()) if status.ready]
+
+    def put(self, name: str, versions: Mapping[int, ModelStatus], labels: Mapping[str, int] | None = None) -> None:
+        """Puts these versions in the place of all that the model had, at once.
+
+        Without labels those that it has stay; without versions the model is forgotten.
+        """
+        with self._lock:
+            models = dict(self._models)
+            before = models.pop(name, Model({}))
+            if versions:
+                models[name] = Model(MappingProxyType(dict(versions)), before.labels if labels is None else labels)
+            self._models = MappingProxyType(models)
+        self._changed()
 
     def drain(self) -> None:
         """Finishes what every model has been given, and frees them all."""
-        for status in self._serving():
+        serving = self._serving()
+        for status in serving:
             status.state = State.DRAINING
-        for status in self._serving():
+        for status in serving:
             if status.served is not None:
                 status.served.batcher.drain()
                 status.served = None
@@ -140,25 +179,12 @@ class Registry:
         """Refuses what waits for any model, and says how many requests that were."""
         return sum(status.served.batcher.abandon() for status in self._serving() if status.served is not None)
 
-    def _versions(self, name: str) -> list[int]:
-        return sorted(self._models[name], reverse=True)
-
     def _serving(self) -> Iterable[ModelStatus]:
         return [status for status in self.statuses() if status.served is not None]
 
-    def _load_one(self, status: ModelStatus) -> None:
-        file, start = status.file, monotonic()
-        try:
-            status.served = self._load(file)
-        except StartupError as error:
-            status.state, status.reason = State.FAILED, f"model '{file.name}' version {file.version}: {error}"
-            return
-        status.load_seconds = monotonic() - start
-        status.state = State.READY
-        batching = (
-            f"up to {status.served.batcher.max_batch_rows} rows together" if status.served.session.signature.batched else "one at a time"
-        )
-        log.info(
-            "model '%s' version %d is ready on %s, %s; loaded in %.3f s",
-            *(file.name, file.version, status.served.session.provider, batching, status.load_seconds),
-        )
+
+def _labelled(name: str, model: Model, label: str) -> int:
+    if label not in model.labels:
+        known = f"; it has {', '.join(model.labels)}" if model.labels else ""
+        raise ModelNotFoundError(f"Request for unknown model: '{name}' has no version labelled '{quoted(label)}'{known}")
+    return model.labels[label]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import cast
 
+from service.engine.queue import BatchOptions
 from service.repository.layout import FILE
 from service.repository.registry import ModelStatus, Served, State
 from service.request import Datatype, Duration, Statistics, TensorSpec
 from service.rpc._pb import inference_pb2 as pb
+from service.rpc.shared_memory import Region
 
-__all__ = ["model_config", "model_metadata", "model_statistics", "repository_index"]
+__all__ = ["model_config", "model_metadata", "model_statistics", "repository_index", "shared_memory_status"]
 
 PLATFORM = "onnxruntime_onnx"
 # Triton's words for the states.
@@ -19,6 +21,7 @@ STATES: Mapping[State, str] = {
     State.READY: "READY",
     State.DRAINING: "UNLOADING",
     State.FAILED: "UNAVAILABLE",
+    State.UNLOADED: "UNAVAILABLE",
 }
 
 
@@ -47,7 +50,9 @@ def model_config(served: Served) -> pb.ModelConfig:
         version_policy=pb.ModelVersionPolicy(latest=pb.ModelVersionPolicy.Latest(num_versions=1)),
         max_batch_size=served.batcher.max_batch_rows if batched else 0,
         input=[
-            pb.ModelInput(name=spec.name, data_type=_data_type(spec.datatype), dims=_dims(spec, batched))
+            pb.ModelInput(
+                name=spec.name, data_type=_data_type(spec.datatype), dims=_dims(spec, batched and not spec.optional), optional=spec.optional
+            )
             for spec in signature.inputs.values()
         ],
         output=[
@@ -56,7 +61,7 @@ def model_config(served: Served) -> pb.ModelConfig:
         ],
         instance_group=[pb.ModelInstanceGroup(name=served.name, count=served.batcher.runners, kind=kind)],
         default_model_filename=FILE,
-        dynamic_batching=pb.ModelDynamicBatching() if batched else None,
+        dynamic_batching=_dynamic_batching(served.batcher.options) if batched else None,
         model_transaction_policy=pb.ModelTransactionPolicy(decoupled=False),
     )
 
@@ -78,7 +83,17 @@ def repository_index(statuses: Iterable[ModelStatus], ready: bool) -> pb.Reposit
     )
 
 
+def shared_memory_status(regions: Iterable[Region]) -> pb.SystemSharedMemoryStatusResponse:
+    """The regions by name; sizes and offsets in bytes."""
+    response = pb.SystemSharedMemoryStatusResponse()
+    for region in regions:
+        told = response.regions[region.name]
+        told.name, told.key, told.offset, told.byte_size = region.name, region.key, region.offset, region.byte_size
+    return response
+
+
 def _statistics(name: str, version: str, statistics: Statistics) -> pb.ModelStatistics:
+    answered = statistics.success.count
     return pb.ModelStatistics(
         name=name,
         version=version,
@@ -88,16 +103,43 @@ def _statistics(name: str, version: str, statistics: Statistics) -> pb.ModelStat
         inference_stats=pb.InferStatistics(
             success=_duration(statistics.success),
             fail=_duration(statistics.fail),
-            queue=_duration(statistics.queue),
-            compute_input=_duration(statistics.assembly),
-            compute_infer=_duration(statistics.compute),
-            compute_output=_duration(statistics.output),
+            queue=_phase(statistics.queue, answered),
+            compute_input=_phase(statistics.assembly, answered),
+            compute_infer=_phase(statistics.compute, answered),
+            compute_output=_phase(statistics.output, answered),
         ),
         batch_stats=[
             pb.InferBatchStatistics(batch_size=batch.rows, compute_input=_duration(batch.assembly), compute_infer=_duration(batch.compute))
             for batch in statistics.batches
         ],
     )
+
+
+def _dynamic_batching(options: BatchOptions) -> pb.ModelDynamicBatching:
+    """How requests wait for each other; where Triton's queue counts requests, this one counts rows."""
+    policy = pb.ModelQueuePolicy(
+        timeout_action=pb.ModelQueuePolicy.REJECT,
+        default_timeout_microseconds=round(options.default_timeout_seconds * 1e6),
+        allow_timeout_override=True,
+        max_queue_size=min(options.max_queue_rows, 2**32 - 1),
+    )
+    return pb.ModelDynamicBatching(
+        preferred_batch_size=options.preferred_rows,
+        max_queue_delay_microseconds=round(options.max_delay_seconds * 1e6),
+        priority_levels=options.priority_levels,
+        default_priority_level=options.default_priority,
+        default_queue_policy=policy,
+    )
+
+
+def _phase(duration: Duration, answered: int) -> pb.StatisticDuration:
+    """A phase of the requests that were answered, each with the mean of all that have passed it.
+
+    Others have passed it too: those whose answer is on its way, and those whose caller went away. Clients compare the
+    counts of the phases, and perf_analyzer gives up where they differ.
+    """
+    mean = duration.seconds / duration.count if duration.count else 0.0
+    return pb.StatisticDuration(count=answered, ns=round(mean * answered * 1e9))
 
 
 def _duration(duration: Duration) -> pb.StatisticDuration:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any
 
@@ -27,11 +27,16 @@ class Health(health.HealthServicer):  # type: ignore[misc]  # untyped
         self._watching = Lock()
         self.tell(False)
 
-    def tell(self, ready: bool, models: Iterable[str] = ()) -> None:
-        """What checks answer and watchers are told from now on: of the server, and of these models beside those told of before."""
-        names = {"", SERVICE, *self._states, *models}
-        self._states = dict.fromkeys(names, States.SERVING if ready else States.NOT_SERVING)
-        for name, state in self._states.items():
+    def tell(self, ready: bool, models: Mapping[str, bool] | None = None) -> None:
+        """What checks answer and watchers are told from now on: of the server, and of each model; without models, `ready` is said of all.
+
+        A model that is told of no more is unknown again.
+        """
+        of_models = dict.fromkeys(self._states, ready) if models is None else models
+        states = {**of_models, "": ready, SERVICE: ready}
+        gone = self._states.keys() - states.keys()
+        self._states = {name: States.SERVING if can else States.NOT_SERVING for name, can in states.items()}
+        for name, state in (*self._states.items(), *((name, States.SERVICE_UNKNOWN) for name in gone)):
             self.set(name, state)
 
     def List(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802

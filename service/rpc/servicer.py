@@ -2,63 +2,51 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
-from typing import Protocol
 
 import grpc
 
 from service import __version__
-from service.errors import InvalidRequestError, NotSupportedError, RequestCancelledError, ServiceError, quoted
+from service.errors import InvalidRequestError, NotSupportedError, quoted
 from service.repository.registry import Registry, Served
-from service.request import Outcome, Request, Response, Statistics, Tensor, Timeline
-from service.rpc import codec, description, metadata
+from service.request import Outcome, Statistics
+from service.rpc import codec, description, metadata, repository_control
 from service.rpc._pb import inference_pb2 as pb
-from service.rpc.status import code_of, trailers
-from service.trace_context import TraceContext
+from service.rpc.boundary import Begin, Boundary, Call, Failure, Trace, failure_of
+from service.rpc.inference import Inference
+from service.rpc.repository_control import Control, NoControl
+from service.rpc.settings import LogSettings, TraceSettings
+from service.rpc.shared_memory import Regions, SharedMemoryOptions
+from service.rpc.streaming import METHOD as STREAM_INFER
+from service.rpc.streaming import Streams
 
-__all__ = ["SERVICE", "Call", "InferenceServicer"]
+__all__ = ["METHODS", "SERVICE", "STREAM_INFER", "InferenceServicer"]
 
-log = logging.getLogger("hornbeam.rpc")
 DESCRIPTOR = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 SERVICE = DESCRIPTOR.full_name
-EXTENSIONS = ("model_configuration", "statistics")  # of Triton's, those that work; clients branch on them
-
-
-class Call(Protocol):
-    """What a method may ask of its call; the stock transport's context is one, and there will be another."""
-
-    def time_remaining(self) -> float | None:
-        """Seconds to the caller's deadline, None without one."""
-
-    def add_callback(self, callback: Callable[[], None]) -> bool:
-        """Has `callback` called when the call ends, in whichever way; False when it has ended already."""
-
-
-class Trace:
-    """What a call turns out to be about, for the one line that is told of it."""
-
-    __slots__ = ("context", "model", "request_id", "timeline", "version")
-
-    def __init__(self) -> None:
-        self.model = ""
-        self.version = ""
-        self.request_id = ""
-        self.context: TraceContext | None = None
-        self.timeline = Timeline(monotonic())
-
+# Of Triton's, those that work; clients branch on them.
+EXTENSIONS = (
+    "classification",
+    "model_repository",
+    "schedule_policy",
+    "model_configuration",
+    "binary_tensor_data",
+    "parameters",
+    "statistics",
+    "trace",
+    "logging",
+)
+SHARED_MEMORY = "system_shared_memory"  # when it is on
 
 Method = Callable[["InferenceServicer", bytes, Call, Trace], bytes]
-Begin = Callable[[str, TraceContext | None], tuple[object, TraceContext]]  # a span, and where it is, from a method and its caller's
 
 
 class InferenceServicer:
-    """The Open Inference Protocol over a registry of models.
+    """The Open Inference Protocol and Triton's extensions over a registry of models.
 
-    `observe` is told of each call when it has ended; `statistics` tells what a model version has done so far; `begin` begins a call's
-    span, where calls are traced.
+    `observe` is told of each call, and of each request of a stream, when it has ended; `statistics` tells what a model version
+    has done so far; `begin` begins a call's span, where calls are traced; `control` loads and unloads models for callers.
     """
 
     def __init__(
@@ -67,21 +55,36 @@ class InferenceServicer:
         observe: Callable[[Outcome], None],
         statistics: Callable[[str, str], Statistics],
         begin: Begin | None = None,
+        control: Control | None = None,
+        shared_memory: SharedMemoryOptions | None = None,
     ) -> None:
-        self._begin = begin
-        self._calls: set[Trace] = set()
         self._registry = registry
-        self._observe = observe
         self._statistics = statistics
+        self._control = control or NoControl()
+        self._regions = Regions(shared_memory or SharedMemoryOptions())
+        self._log_settings, self._trace_settings = LogSettings(), TraceSettings()
+        self._inference = Inference(self._served, self._regions)
+        self._boundary = Boundary((observe, self._trace_settings.record), begin)
+        self._streams = Streams(self._inference, self._boundary)
         self.draining = False
 
     def handlers(self) -> Mapping[str, grpc.RpcMethodHandler[bytes, bytes]]:
         """A handler of raw messages for every RPC of the protocol, by its name."""
-        return {name: grpc.unary_unary_rpc_method_handler(self._handler(name, METHODS[name])) for name in METHODS}
+        handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+            name: grpc.unary_unary_rpc_method_handler(self._handler(name, method)) for name, method in METHODS.items()
+        }
+        handlers[STREAM_INFER] = grpc.stream_stream_rpc_method_handler(self._streams.answers)
+        return handlers
+
+    def end_streams(self) -> None:
+        """Has streams end when what they have read is answered; they would hold up a stop for the whole grace."""
+        self._streams.end()
 
     def in_progress(self) -> list[tuple[str, str]]:
         """Model and version of each call that has not ended, empty where they are not known yet."""
-        return [(trace.model, trace.version) for trace in list(self._calls)]
+        return self._boundary.in_progress()
+
+    # The Open Inference Protocol.
 
     def server_live(self, data: bytes, call: Call, trace: Trace) -> bytes:
         return pb.ServerLiveResponse(live=True).SerializeToString()
@@ -90,7 +93,8 @@ class InferenceServicer:
         return pb.ServerReadyResponse(ready=self._registry.ready and not self.draining).SerializeToString()
 
     def server_metadata(self, data: bytes, call: Call, trace: Trace) -> bytes:
-        return pb.ServerMetadataResponse(name="hornbeam", version=__version__, extensions=EXTENSIONS).SerializeToString()
+        extensions: Iterable[str] = (*EXTENSIONS, SHARED_MEMORY) if self._regions.enabled else EXTENSIONS
+        return pb.ServerMetadataResponse(name="hornbeam", version=__version__, extensions=extensions).SerializeToString()
 
     def model_ready(self, data: bytes, call: Call, trace: Trace) -> bytes:
         request = codec.parse(pb.ModelReadyRequest, data)
@@ -101,6 +105,20 @@ class InferenceServicer:
         request = codec.parse(pb.ModelMetadataRequest, data)
         served = self._served(request.name, request.version, trace)
         return description.model_metadata(served, self._registry.versions(served.name)).SerializeToString()
+
+    def model_infer(self, data: bytes, call: Call, trace: Trace) -> bytes:
+        message = codec.parse(pb.ModelInferRequest, data)
+        trace.request_id = quoted(message.id)
+        pending = self._inference.begin(message, call, trace)
+        if not call.add_callback(pending.job.future.cancel):  # type: ignore[arg-type]  # what it returns does not matter
+            pending.job.future.cancel()
+        response = pb.ModelInferResponse()
+        pending.answer(response)
+        encoded = response.SerializeToString()
+        trace.timeline.answered = monotonic()
+        return encoded
+
+    # Triton's extensions.
 
     def model_config(self, data: bytes, call: Call, trace: Trace) -> bytes:
         request = codec.parse(pb.ModelConfigRequest, data)
@@ -118,19 +136,44 @@ class InferenceServicer:
 
     def repository_index(self, data: bytes, call: Call, trace: Trace) -> bytes:
         request = codec.parse(pb.RepositoryIndexRequest, data)
-        if request.repository_name:
-            raise NotSupportedError("'repository_name' specification is not supported; this server has one repository")
+        repository_control.check_repository(request.repository_name)
         return description.repository_index(self._registry.statuses(), request.ready).SerializeToString()
 
-    def model_infer(self, data: bytes, call: Call, trace: Trace) -> bytes:
-        message = codec.parse(pb.ModelInferRequest, data)
-        trace.request_id = quoted(message.id)
-        served = self._served(message.model_name, message.model_version, trace)
-        request = codec.decode_request(message, trace.timeline.received)
-        response = _infer(served, request, call, trace.timeline)
-        encoded = codec.encode_response(response)
-        trace.timeline.answered = monotonic()
-        return encoded
+    def repository_model_load(self, data: bytes, call: Call, trace: Trace) -> bytes:
+        repository_control.load(self._control, codec.parse(pb.RepositoryModelLoadRequest, data))
+        return pb.RepositoryModelLoadResponse().SerializeToString()
+
+    def repository_model_unload(self, data: bytes, call: Call, trace: Trace) -> bytes:
+        repository_control.unload(self._control, codec.parse(pb.RepositoryModelUnloadRequest, data))
+        return pb.RepositoryModelUnloadResponse().SerializeToString()
+
+    def shared_memory_status(self, data: bytes, call: Call, trace: Trace) -> bytes:
+        found = self._regions.status(codec.parse(pb.SystemSharedMemoryStatusRequest, data).name)
+        return description.shared_memory_status(found).SerializeToString()
+
+    def shared_memory_register(self, data: bytes, call: Call, trace: Trace) -> bytes:
+        request = codec.parse(pb.SystemSharedMemoryRegisterRequest, data)
+        self._regions.register(request.name, request.key, request.offset, request.byte_size)
+        return pb.SystemSharedMemoryRegisterResponse().SerializeToString()
+
+    def shared_memory_unregister(self, data: bytes, call: Call, trace: Trace) -> bytes:
+        self._regions.unregister(codec.parse(pb.SystemSharedMemoryUnregisterRequest, data).name)
+        return pb.SystemSharedMemoryUnregisterResponse().SerializeToString()
+
+    def cuda_unregister(self, data: bytes, call: Call, trace: Trace) -> bytes:
+        """Every region is forgotten where there is none, which perf_analyzer asks for; a region by name there cannot be."""
+        if codec.parse(pb.CudaSharedMemoryUnregisterRequest, data).name:
+            raise _not_here("CudaSharedMemoryUnregister")
+        return pb.CudaSharedMemoryUnregisterResponse().SerializeToString()
+
+    def trace_setting(self, data: bytes, call: Call, trace: Trace) -> bytes:
+        request = codec.parse(pb.TraceSettingRequest, data)
+        if request.model_name:
+            self._served(request.model_name, "", trace)
+        return self._trace_settings.update(request.model_name, request.settings).SerializeToString()
+
+    def log_settings(self, data: bytes, call: Call, trace: Trace) -> bytes:
+        return self._log_settings.update(codec.parse(pb.LogSettingsRequest, data).settings).SerializeToString()
 
     def _served(self, name: str, version: str, trace: Trace) -> Served:
         """The model that a call names; its name becomes a label only once it is known to be one."""
@@ -146,60 +189,32 @@ class InferenceServicer:
         """The boundary: what a method raises becomes a status, and every call is observed."""
 
         def handle(data: bytes, context: grpc.ServicerContext) -> bytes:
-            trace, code, reason, answer, text = Trace(), grpc.StatusCode.OK, None, b"", ""
-            self._calls.add(trace)
-            trace.context, debug = metadata.read(context.invocation_metadata())
-            if self._begin is not None:
-                trace.timeline.span, trace.context = self._begin(name, trace.context)
+            trace, answer = self._boundary.enter(name, context.invocation_metadata()), b""
+            failure: Failure | None = None
             try:
                 answer = method(self, data, context, trace)
-            except ServiceError as error:
-                code, reason, text = code_of(error), error.reason, str(error)
-                context.set_details(text)
-                context.set_trailing_metadata(trailers(error, trace.model, trace.version))
-            except Exception:  # a bug: the caller learns that, and the log what
-                log.exception("%s failed", name)
-                code, reason = grpc.StatusCode.INTERNAL, "bug"
-                context.set_details("internal error; the server's log has the details")
-            context.set_code(code)
-            if debug and reason is None:
+            except Exception as error:
+                failure = failure_of(error, name, trace)
+                failure.tell(context)
+            self._boundary.leave(name, trace, failure)
+            if failure is None and trace.debug:
                 context.set_trailing_metadata(metadata.timing(trace.timeline))
-            trace.timeline.ended = monotonic()
-            self._calls.discard(trace)
-            self._observe(_outcome(name, code, reason, text, trace))
             return answer
 
         return handle
 
 
-def _outcome(method: str, code: grpc.StatusCode, reason: str | None, text: str, trace: Trace) -> Outcome:
-    trace_id, sampled = (trace.context.trace_id, trace.context.sampled) if trace.context else ("", False)
-    return Outcome(method, code.name, trace.model, trace.version, reason, trace.timeline, trace_id, sampled, trace.request_id, text)
+def _not_here(name: str) -> NotSupportedError:
+    return NotSupportedError(f"{name} belongs to the extension cuda_shared_memory, which this server does not have")
 
 
-def _infer(served: Served, request: Request, call: Call, timeline: Timeline) -> Response:
-    """Runs a request, among others if the model allows. Raises ServiceError when it is not answered."""
-    timeline.deadline = _deadline(request, call)
-    job = served.job(request, timeline.deadline, timeline)
-    served.batcher.submit(job)
-    if not call.add_callback(job.future.cancel):  # type: ignore[arg-type]  # what it returns does not matter
-        job.future.cancel()
-    try:
-        outputs = job.future.result()
-    except CancelledError:
-        raise RequestCancelledError("the caller cancelled the request") from None
-    signature = served.session.signature
-    computed = dict(zip(signature.outputs, outputs, strict=True))
-    names = request.outputs or tuple(signature.outputs)
-    tensors = tuple(Tensor(name, signature.outputs[name].datatype, computed[name]) for name in names)
-    return Response(served.name, str(served.version), request.id, tensors)
+def _missing(name: str) -> Method:
+    """The method of an RPC that is not here."""
 
+    def refuse(servicer: InferenceServicer, data: bytes, call: Call, trace: Trace) -> bytes:
+        raise _not_here(name)
 
-def _deadline(request: Request, call: Call) -> float | None:
-    """The earlier of the call's deadline and the request's own, on the monotonic clock."""
-    remaining = call.time_remaining()
-    given = [request.deadline, None if remaining is None else monotonic() + remaining]
-    return min((deadline for deadline in given if deadline is not None), default=None)
+    return refuse
 
 
 METHODS: Mapping[str, Method] = {
@@ -212,4 +227,13 @@ METHODS: Mapping[str, Method] = {
     "ModelConfig": InferenceServicer.model_config,
     "ModelStatistics": InferenceServicer.model_statistics,
     "RepositoryIndex": InferenceServicer.repository_index,
+    "RepositoryModelLoad": InferenceServicer.repository_model_load,
+    "RepositoryModelUnload": InferenceServicer.repository_model_unload,
+    "SystemSharedMemoryStatus": InferenceServicer.shared_memory_status,
+    "SystemSharedMemoryRegister": InferenceServicer.shared_memory_register,
+    "SystemSharedMemoryUnregister": InferenceServicer.shared_memory_unregister,
+    "TraceSetting": InferenceServicer.trace_setting,
+    "LogSettings": InferenceServicer.log_settings,
+    "CudaSharedMemoryUnregister": InferenceServicer.cuda_unregister,
+    **{name: _missing(name) for name in ("CudaSharedMemoryStatus", "CudaSharedMemoryRegister")},
 }

@@ -5,7 +5,7 @@ Beside the inference service it serves grpc.health.v1 and reflection, so that pr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated
@@ -32,7 +32,7 @@ class TransportOptions:
     grpc_port: Annotated[int, "Port for gRPC; 0 for any that is free.", (0, 65535)] = 8001
     max_message_bytes: Annotated[int, "Largest message that is taken or sent.", (1, 2**31 - 1)] = 64 * 2**20
     max_metadata_bytes: Annotated[int, "Most that the metadata of a call may be.", (1024, 2**20)] = 16 * 2**10
-    max_concurrent_streams: Annotated[int, "Most calls in progress on one connection.", (1, 2**31 - 1)] = 256
+    max_concurrent_streams: Annotated[int, "Most calls in progress on one connection; a client keeps back the next.", (1, 2**31 - 1)] = 1024
     keepalive_seconds: Annotated[
         float, "A silent connection is asked after so long whether it is still there; 0 for never.", (0, 10**6)
     ] = 300.0
@@ -49,9 +49,16 @@ class TransportOptions:
 
 
 class Transport:
-    """A gRPC server on a port of its own. Raises StartupError when the port cannot be had."""
+    """A gRPC server on a port of its own; `end_streams` lets go calls that might last. Raises StartupError when the port cannot be had."""
 
-    def __init__(self, host: str, options: TransportOptions, handlers: Mapping[str, grpc.RpcMethodHandler[bytes, bytes]]) -> None:
+    def __init__(
+        self,
+        host: str,
+        options: TransportOptions,
+        handlers: Mapping[str, grpc.RpcMethodHandler[bytes, bytes]],
+        end_streams: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._end_streams = end_streams
         self._server = grpc.server(
             ThreadPoolExecutor(THREADS, thread_name_prefix="rpc"),
             maximum_concurrent_rpcs=THREADS,
@@ -79,14 +86,15 @@ class Transport:
         """Begins to take calls."""
         self._server.start()
 
-    def set_ready(self, ready: bool, models: Iterable[str] = ()) -> None:
-        """What health checks answer of the server and of its models, and watchers are told."""
+    def set_ready(self, ready: bool, models: Mapping[str, bool] | None = None) -> None:
+        """What health checks answer of the server and of each model, and watchers are told; `ready` of all models without any."""
         self._health.tell(ready, models)
 
     def stop(self, grace: float) -> bool:
         """Takes no more calls, and gives those in progress `grace` seconds; whether all of them ended by themselves."""
         stopped = self._server.stop(grace + LAST_WORDS)
         self._health.end_watches()
+        self._end_streams()
         return stopped.wait(grace)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import onnx
 import onnxruntime
@@ -12,10 +13,10 @@ import pytest
 
 from builder import Input, Sequential, layers, ops
 from builder.errors import ExportError
-from builder.export.content import Content
+from builder.export.content import Content, add_to
 from builder.graph import Constant, Graph, Node, Result, Spec
 from builder.graph import Input as GraphInput
-from builder.proto import OPSET
+from builder.proto import OPSET, split_proto
 from builder.runtime import Program
 from tests.builder.networks import assert_close, scatter_weights
 from tests.conftest import run
@@ -136,6 +137,21 @@ def test_a_network_beyond_two_gigabytes_has_its_weights_apart_unasked() -> None:
     content = Content.of(Graph((x,), (value,), ("y",)), OPSET, None)
     assert list(content.apart) == ["kernel", "kernel_1", "kernel_2"]
     assert content.proto.ByteSize() < 1000
+
+
+def test_a_file_that_is_put_together_is_what_protobuf_makes_of_it(tmp_path: Path) -> None:
+    weight, bits = np.ones((300, 300), np.float32), np.ones((600, 300), ml_dtypes.bfloat16)
+    x = GraphInput("x", Spec(("batch", 300), "float32"))
+    wide = Result(Node("MatMul", (x, Constant(weight, "kernel")), (x.spec,)))
+    graph = Graph((x,), (Result(Node("Add", (wide, Constant(weight[0], "bias")), (x.spec,))), Constant(bits, "bits")), ("y", "z"))
+    content = Content.of(graph, OPSET, None)
+    assert list(content.inside) == ["kernel", "bits"]
+    content.write(tmp_path / "net.onnx", tmp_path / "net.onnx.data")
+    add_to(tmp_path / "net.onnx", {"key": "value"})
+    whole, _ = split_proto(graph, 2**63)
+    whole.metadata_props.add(key="key", value="value")
+    assert onnx.load(tmp_path / "net.onnx") == whole
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.onnx"]
 
 
 def test_a_weight_is_lent_to_the_runtime_and_not_copied_into_a_message() -> None:

@@ -228,6 +228,7 @@ def places(data: bytes | bytearray, part: bytes) -> list[int]:
             "is a Lambda layer",
             id="bytecode in a wrapper",
         ),
+        pytest.param(modern("Quantizable"), "is a Quantizable, which is not supported yet", id="a base of layers"),
         pytest.param(modern("RNN", cell=modern("eval", "builtins")), "is a custom class (eval)", id="a cell that is none"),
     ],
 )
@@ -267,7 +268,12 @@ def test_models_that_double_are_counted_before_they_are_built(tmp_path: Path) ->
     "layers",
     [
         pytest.param([modern("UpSampling2D", size=[30_000, 1], interpolation="lanczos5")], id="a table of weights"),
-        pytest.param([modern("AdaptiveMaxPooling2D", output_size=[3 * 10**6, 1])], id="windows of a pool"),
+        pytest.param([modern("AdaptiveMaxPooling2D", output_size=[3 * 10**7, 1])], id="windows of a pool"),
+        pytest.param([modern("Reshape", target_shape=[20_000]), modern("MelSpectrogram", fft_length=10**5)], id="waves"),
+        pytest.param(
+            [modern("Reshape", target_shape=[20_000]), modern("MelSpectrogram", fft_length=64, num_mel_bins=10**7)], id="bands of sound"
+        ),
+        pytest.param([modern("Flatten"), modern("CategoryEncoding", num_tokens=10**9)], id="categories"),
         pytest.param([modern("GroupNormalization", groups=10**10, axis=1, scale=False, center=False)], id="groups"),
     ],
 )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import builder
 from builder import Input, Model, Sequential, layers
 from builder.errors import NetworkError
-from builder.graph import Array, Graph
+from builder.graph import Array, Constant, Graph
 from builder.passes import PASSES, optimize
 from builder.proto import model_proto
 from builder.runtime import Program
@@ -211,6 +211,14 @@ def test_halves_are_turned_in_32_bits_before_a_product(axes: tuple[int, ...]) ->
     np.testing.assert_array_equal(Program(graph).run([given_halves])[0], given_halves.transpose(axes) @ kernel)
 
 
+def test_a_network_with_such_a_product_of_its_own_is_checked_against_what_it_was(tmp_path: Path) -> None:
+    x = Input((3, 4), dtype="float16", name="x")
+    model = Model(x, builder.ops.matmul(builder.ops.transpose(x, (1, 0, 2)), np.ones((4, 2), np.float16)))
+    exported = model.export(tmp_path / "net.onnx")
+    session = onnxruntime.InferenceSession(exported.path, providers=["CPUExecutionProvider"])
+    assert session.run(None, {"x": np.ones((2, 3, 4), np.float16)})[0].tolist() == np.full((3, 2, 2), 4).tolist()
+
+
 def test_a_recurrent_network_in_16_bits_is_served(tmp_path: Path) -> None:
     x = Input((5, 3), name="x")
     model = Model(x, layers.Dense(2, name="dense")(layers.LSTM(4, return_sequences=True, name="lstm")(x)))
@@ -238,6 +246,16 @@ def test_equal_constants_become_one_and_equal_weights_do_not() -> None:
     first, second = layers.Dense(4, kernel_initializer="ones"), layers.Dense(4, kernel_initializer="ones")
     graph, _ = optimize(Model(x, second(first(x) + 2.0) + 2.0).graph())
     assert len(model_proto(graph).graph.initializer) == 5
+
+
+def test_arrays_that_only_begin_alike_stay_two() -> None:
+    one, other = np.zeros((40, 3), np.float32), np.zeros((40, 3), np.float32)
+    other[-1] = 1
+    x = Input((40,), name="x")
+    products = [builder.ops.matmul(x, kernel) for kernel in (one, other, one.copy())]
+    graph, _ = optimize(Model(x, products).graph())
+    assert len({id(value) for node in graph.nodes() for value in node.inputs if isinstance(value, Constant)}) == 2
+    assert [found.sum() for found in Program(graph).run([np.ones((1, 40), np.float32)])] == [0, 3, 0]
 
 
 def test_nodes_that_compute_the_same_become_one() -> None:

@@ -432,6 +432,8 @@ def test_texts_say_the_direction(rankdir: str) -> None:
     picture = picture_of(towers(builder))
     assert mermaid(picture, Look(rankdir=rankdir)).startswith(f"flowchart {rankdir}\n")
     assert f"rankdir={rankdir}," in dot(picture, Look(rankdir=rankdir))
+    assert "splines" not in dot(picture, Look())
+    assert "ranksep=0.45, splines=curved]" in dot(picture, Look(splines="curved"))
     width, height = (float(number) for number in re.findall(r'(?:width|height)="([\d.]+)"', svg(picture, Look(rankdir=rankdir)))[:2])
     assert (width > height) == (rankdir in ("LR", "RL"))
 
@@ -550,6 +552,7 @@ MISTAKES: list[Any] = [
     pytest.param(towers, {"to_file": "towers"}, UnsupportedError, r"towers cannot be drawn", id="no ending"),
     pytest.param(towers, {"to_file": "absent/towers.svg"}, ExportError, "cannot be written: No such file", id="no directory"),
     pytest.param(towers, {"rankdir": "UP"}, NetworkError, "rankdir is one of TB, LR, BT, RL; found 'UP'", id="another direction"),
+    pytest.param(towers, {"splines": "x]"}, NetworkError, r"splines is one of ortho, .*; found 'x\]'", id="another form of lines"),
     pytest.param(towers, {"dpi": 0}, NetworkError, "dpi is a whole number of dots per inch, at least 1; found 0", id="no dots"),
     pytest.param(unbuilt, {}, NotBuiltError, "'unbuilt' has no defined inputs yet", id="a model that is not built"),
     pytest.param(lambda k: k.layers.Dense(3), {}, NetworkError, "takes a model; it was given a Dense", id="a layer"),

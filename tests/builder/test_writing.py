@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import builder
-from builder.errors import ExportError, ModelFileError, NetworkError
+from builder.errors import ExportError, ModelFileError, NetworkError, UnsupportedError
 from builder.graph import Array
 from tests.builder.conftest import Oracle
 from tests.builder.networks import Build, answers, assert_close, sample, scatter_weights
@@ -390,3 +390,39 @@ def test_a_stack_cannot_be_cloned_like_a_graph(arguments: dict[str, Any], words:
 def test_inputs_that_do_not_fit_a_clone_are_refused(given: Array, words: str) -> None:
     with pytest.raises(NetworkError, match=words):
         builder.models.clone_model(mixed(builder), input_tensors=given)
+
+
+@pytest.mark.parametrize(
+    ("build", "reason"),
+    [
+        pytest.param(
+            lambda x: builder.ops.map(lambda row: builder.ops.sum(row) * 2.0, x),
+            r"'map.*' calls the Python function '<lambda>', which a file cannot hold: call ops\.map in the `call` of a Layer",
+            id="that a function of ops calls",
+        ),
+        pytest.param(
+            lambda x: builder.layers.Dense(2, activation=lambda x: x * 3.0)(x),
+            "a lambda has no name that a config could hold",
+            id="of a layer",
+        ),
+    ],
+)
+def test_a_raw_function_is_refused(build: Any, reason: str, tmp_path: Path) -> None:
+    x = builder.Input((4,))
+    with pytest.raises(UnsupportedError, match=reason):
+        builder.Model(x, build(x)).save(tmp_path / "net.keras")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("beside", "is_shared"), [(0, True), (100_000, False)], ids=["alone", "with what an optimizer keeps"])
+def test_weights_are_views_of_a_file_that_holds_little_else(beside: int, is_shared: bool, tmp_path: Path) -> None:
+    model = scatter_weights(builder.Sequential([builder.Input((32,)), builder.layers.Dense(512, name="dense")]))
+    model.save_weights(tmp_path / "net.weights.h5")
+    with h5py.File(tmp_path / "net.weights.h5", "a") as file:
+        file["optimizer/vars/0"] = np.zeros(beside, np.float32)
+    other = builder.Sequential([builder.Input((32,)), builder.layers.Dense(512, name="dense")])
+    other.load_weights(tmp_path / "net.weights.h5")
+    for one, weight in zip(model.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), weight.numpy())
+        assert weight.numpy().flags.writeable
+        assert (weight.parameter.array.base is not None) == is_shared

@@ -28,6 +28,7 @@ ELSEWHERE = frozenset(
         *("SimpleRNNCell", "StackedRNNCells", "TimeDistributed", "InputLayer", "Lambda", "Wrapper"),
     )
 )
+HALF = 1e-3  # relative: numbers that are rounded to float16 on the way, of which some lie between two
 
 
 def test_every_layer_is_drawn() -> None:
@@ -52,12 +53,15 @@ def test_a_layer_equals_that_of_keras(layer: str, data: st.DataObject) -> None:
     weights = scattered([tuple(weight.shape) for weight in theirs.weights], [weight.name for weight in theirs.weights])
     theirs.set_weights(weights)
     ours.set_weights(weights)
-    assert shapes(ours) == shapes(theirs)
+    assert all(is_same_or_known(one, other) for one, other in zip(shapes(ours), shapes(theirs), strict=True)), (
+        shapes(ours),
+        shapes(theirs),
+    )
     for rows in (1, 3):
         for sample in case.samples(rows):
             given_ = sample if len(sample) > 1 else sample[0]
             expected = oracle(theirs, given_)
-            assert_as_close(answers(ours, given_), expected, case.tolerance)
+            assert_as_close(answers(ours, given_), expected, HALF if case.dtype == "float16" else case.tolerance)
 
 
 def network(case: Case, package: Any) -> tuple[Any, Exception | None]:
@@ -82,6 +86,11 @@ def scattered(shapes: list[tuple[int, ...]], names: list[str]) -> list[Array]:
 
 def shapes(model: Any) -> list[tuple[int | None, ...]]:
     return [tuple(tensor.shape) for tensor in model.outputs]
+
+
+def is_same_or_known(one: tuple[int | None, ...], other: tuple[int | None, ...]) -> bool:
+    """Whether shapes are equal, but for sizes that Keras leaves open: a free one beside a 7 in a sum can only be a 7."""
+    return len(one) == len(other) and all(theirs in (ours, None) for ours, theirs in zip(one, other, strict=True))
 
 
 def answers(model: Any, inputs: Any) -> list[Array]:

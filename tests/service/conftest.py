@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -19,10 +19,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.admin import AdminOptions
 from service.engine.batcher import Batcher, BatchOptions
+from service.engine.padding import PaddedAxis, Padding
 from service.engine.session import DeviceOptions, Session
 from service.metrics import Metrics
 from service.repository.layout import ModelFile, find_models
-from service.repository.registry import Registry, Served
+from service.repository.registry import ModelStatus, Registry, Served, State
 from service.request import DATATYPES, Array, BatchRun, Outcome
 from service.rpc import codec
 from service.rpc._pb import inference_pb2 as pb
@@ -77,6 +78,11 @@ class Stub:
         """A method that takes and gives bytes."""
         return self.channel.unary_unary(f"/{SERVICE}/{name}")
 
+    @property
+    def stream(self) -> grpc.StreamStreamMultiCallable[bytes, bytes]:
+        """ModelStreamInfer, which takes and gives bytes."""
+        return self.channel.stream_stream(f"/{SERVICE}/ModelStreamInfer")
+
     def call(self, name: str, request: bytes) -> bytes:
         return self.method(name)(request, timeout=PATIENCE)
 
@@ -121,13 +127,19 @@ class Gate:
 class Gated:
     """A server put together like the real one, of the real parts, with a gate before the session's run, or before `run`."""
 
-    def __init__(self, repository: Path, options: BatchOptions, run: Callable[[Feeds], Sequence[Array]] | None = None) -> None:
+    def __init__(
+        self,
+        repository: Path,
+        options: BatchOptions,
+        run: Callable[[Feeds], Sequence[Array]] | None = None,
+        padding: Sequence[PaddedAxis] = (),
+    ) -> None:
         self.options = options
+        self._padding = padding
         self._run = run
         self.outcomes: SimpleQueue[Outcome] = SimpleQueue()
         self.batches: SimpleQueue[BatchRun] = SimpleQueue()
-        self.registry = Registry(find_models(repository), self._load)
-        self.registry.load_all()
+        self.registry = registry_of(find_models(repository), self._load)
         self.metrics = Metrics()
         self.servicer = InferenceServicer(self.registry, self.outcomes.put, self.metrics.statistics)
         self.transport = Transport("127.0.0.1", TransportOptions(grpc_port=0), self.servicer.handlers())
@@ -137,7 +149,10 @@ class Gated:
     def _load(self, file: ModelFile) -> Served:
         session = Session(file.path, DeviceOptions(), 1)
         self.gate = Gate(self._run or session.run)
-        self.batcher = Batcher(file.name, str(file.version), self.gate.run, self.options, session.signature.batched, 1, self.batches.put)
+        padding = Padding(self._padding, session.signature)
+        self.batcher = Batcher(
+            file.name, str(file.version), self.gate.run, self.options, session.signature.batched, 1, self.batches.put, padding
+        )
         return Served(file.name, file.version, session, self.batcher)
 
     def until_waiting(self, rows: int) -> None:
@@ -149,6 +164,16 @@ class Gated:
         self.transport.stop(PATIENCE)
         self.registry.drain()
         self.stub.__exit__()
+
+
+def registry_of(files: Iterable[ModelFile], load: Callable[[ModelFile], Served] | None = None) -> Registry:
+    """A registry of these versions: ready, loaded by `load`, or without it still loading."""
+    registry = Registry()
+    for file in files:
+        status = ModelStatus(file, State.READY, load(file)) if load else ModelStatus(file)
+        registry.put(file.name, {**registry.of(file.name), file.version: status})
+    registry.started()
+    return registry
 
 
 @dataclass(frozen=True)

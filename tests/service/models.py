@@ -24,6 +24,7 @@ ELEMENTS = {
     "UINT32": TensorProto.UINT32,
     "UINT64": TensorProto.UINT64,
     "FP16": TensorProto.FLOAT16,
+    "BF16": TensorProto.BFLOAT16,
     "FP32": TensorProto.FLOAT,
     "FP64": TensorProto.DOUBLE,
     "BYTES": TensorProto.STRING,
@@ -61,6 +62,26 @@ def add2() -> onnx.ModelProto:
     return build(nodes, {"a": rows, "b": rows}, {"sum": rows, "difference": rows})
 
 
+def add_constant(constant: float, weights: int = 0) -> onnx.ModelProto:
+    """x + constant; of `weights` more floats, all 0, it looks one up, so that they must stay in memory."""
+    values = [helper.make_tensor("constant", FLOAT, [1], [constant])]
+    nodes = [helper.make_node("Add", ["x", "constant"], ["y"])]
+    spec: tuple[int, Shape] = (FLOAT, ["batch", 4])
+    if weights:
+        values += [
+            helper.make_tensor("weights", FLOAT, [weights], bytes(4 * weights), raw=True),
+            helper.make_tensor("no", FLOAT, [1], [0.0]),
+        ]
+        nodes = [
+            helper.make_node("Mul", ["x", "no"], ["zeros"]),
+            helper.make_node("Cast", ["zeros"], ["which"], to=INT64),
+            helper.make_node("Gather", ["weights", "which"], ["nothing"]),
+            helper.make_node("Add", ["x", "constant"], ["sum"]),
+            helper.make_node("Add", ["sum", "nothing"], ["y"]),
+        ]
+    return build(nodes, {"x": spec}, {"y": spec}, values)
+
+
 def ident(datatype: str, shape: Shape) -> onnx.ModelProto:
     """Gives back what it gets."""
     spec: tuple[int, Shape] = (ELEMENTS[datatype], shape)
@@ -94,6 +115,20 @@ def embedding() -> onnx.ModelProto:
     return build(
         [helper.make_node("Gather", ["table", "ids"], ["y"])], {"ids": (INT64, ["batch", 2])}, {"y": (FLOAT, ["batch", 2, 3])}, [table]
     )
+
+
+def to_float() -> onnx.ModelProto:
+    """BF16 as FP32, and as it is."""
+    nodes = [helper.make_node("Cast", ["x"], ["y"], to=FLOAT), helper.make_node("Identity", ["x"], ["z"])]
+    shape: Shape = ["batch", "n"]
+    return build(nodes, {"x": (TensorProto.BFLOAT16, shape)}, {"y": (FLOAT, shape), "z": (TensorProto.BFLOAT16, shape)})
+
+
+def scaled() -> onnx.ModelProto:
+    """Each row times `scale`, an input that is 2 everywhere when it is left out."""
+    nodes = [helper.make_node("Mul", ["x", "scale"], ["y"])]
+    rows: tuple[int, Shape] = (FLOAT, ["batch", 3])
+    return build(nodes, {"x": rows, "scale": (FLOAT, [3])}, {"y": rows}, [helper.make_tensor("scale", FLOAT, [3], [2.0] * 3)])
 
 
 def reshape() -> onnx.ModelProto:
@@ -131,6 +166,8 @@ MODELS: Mapping[str, Callable[[], onnx.ModelProto]] = {
     "windows": lambda: windows(_by_exporter({"x": 0, "y": 0})),
     "apart": lambda: windows(_by_exporter({})),
     "embedding": embedding,
+    "to_float": to_float,
+    "scaled": scaled,
     "reshape": reshape,
     "slow": slow,
 }

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from queue import SimpleQueue
 from threading import Thread
 from time import monotonic
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from service.engine.batcher import Batcher, BatchOptions, Job
+from service.engine.runners import Runners
 from service.errors import (
     DrainingError,
     ExecutionFailedError,
@@ -38,14 +40,14 @@ def double(feeds: Feeds) -> Sequence[Array]:
 class Bench:
     """A batcher behind a gate, and what it told of its runs."""
 
-    def __init__(self, options: BatchOptions = OPTIONS, batched: bool = True, runners: int = 1) -> None:
+    def __init__(self, options: BatchOptions = OPTIONS, batched: bool = True, runners: int = 1, shared: Runners | None = None) -> None:
         self.gate = Gate(double)
         self.told: SimpleQueue[BatchRun] = SimpleQueue()
-        self.batcher = Batcher("m", "3", self.gate.run, options, batched, runners, self.told.put)
+        self.batcher = Batcher("m", "3", self.gate.run, options, batched, runners, self.told.put, shared=shared)
 
-    def submit(self, *values: float, deadline: float | None = None, width: int = 1) -> Job:
+    def submit(self, *values: float, deadline: float | None = None, width: int = 1, priority: int = 0) -> Job:
         """A job with a row for each value."""
-        job = job_of(*values, deadline=deadline, width=width)
+        job = job_of(*values, deadline=deadline, width=width, priority=priority)
         self.batcher.submit(job)
         return job
 
@@ -61,9 +63,9 @@ class Bench:
         return [feeds["x"][:, 0].tolist() for feeds in self.gate.runs]
 
 
-def job_of(*values: float, deadline: float | None = None, width: int = 1) -> Job:
+def job_of(*values: float, deadline: float | None = None, width: int = 1, priority: int = 0) -> Job:
     rows = np.repeat(np.array(values)[:, None], width, axis=1)
-    return Job({"x": rows}, len(values), deadline, Timeline(monotonic()))
+    return Job({"x": rows}, len(values), deadline, Timeline(monotonic()), priority)
 
 
 def answer(job: Job) -> list[float]:
@@ -74,10 +76,20 @@ def answer(job: Job) -> list[float]:
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    bench = Bench()
+    yield from open_bench()
+
+
+def open_bench(**options: Any) -> Iterator[Bench]:
+    bench = Bench(BatchOptions(**{"max_batch_rows": 8, "max_queue_rows": 16} | options))
     yield bench
     bench.gate.let(1000)
     bench.batcher.drain()
+
+
+@contextmanager
+def bench_of(**options: Any) -> Iterator[Bench]:
+    """A bench with other options."""
+    yield from open_bench(**options)
 
 
 def test_requests_that_arrive_while_the_runner_is_busy_form_one_batch(bench: Bench) -> None:
@@ -129,12 +141,12 @@ def test_what_must_not_be_batched_is_not() -> None:
 def test_a_request_that_fails_does_not_fail_those_beside_it(bench: Bench) -> None:
     bench.busy()
     good, bad, other = bench.submit(1.0), bench.submit(POISON), bench.submit(3.0)
-    bench.gate.let(5)  # the first, the three together, and each alone
+    bench.gate.let(6)  # the first, the three together, and halves of them until each has been answered
     assert answer(good) == [2.0]
     assert answer(other) == [6.0]
     with pytest.raises(ExecutionFailedError, match="poison"):
         bad.future.result(PATIENCE)
-    assert bench.ran == [[0.0], [1.0, POISON, 3.0], [1.0], [POISON], [3.0]]
+    assert bench.ran == [[0.0], [1.0, POISON, 3.0], [1.0], [POISON, 3.0], [POISON], [3.0]]
 
 
 def test_runs_that_failed_are_not_told_of(bench: Bench) -> None:
@@ -293,3 +305,312 @@ def test_a_model_that_refuses_says_why() -> None:
         with pytest.raises(InvalidRequestError, match="9 is not an id"):
             job.future.result(PATIENCE)
     batcher.drain()
+
+
+# Requests that are larger than a batch.
+
+
+def test_a_request_that_is_larger_than_a_batch_is_answered_whole(bench: Bench) -> None:
+    large = bench.submit(*map(float, range(1, 20)))
+    bench.gate.wait()
+    times: Any = large.timeline
+    started = times.started
+    bench.gate.let(3)
+    assert answer(large) == [2.0 * value for value in range(1, 20)]
+    assert [len(rows) for rows in bench.ran] == [8, 8, 3]
+    assert times.queued <= times.started <= times.computed
+    assert times.started == started  # with its first part
+
+
+def test_its_last_part_runs_with_others_that_came_later(bench: Bench) -> None:
+    bench.busy()
+    large, small = bench.submit(*[1.0] * 9), bench.submit(2.0)
+    bench.gate.let(3)
+    assert answer(small) == [4.0]
+    assert answer(large) == [2.0] * 9
+    assert bench.ran == [[0.0], [1.0] * 8, [2.0, 1.0]]
+
+
+def test_its_parts_run_at_once_where_there_are_runners() -> None:
+    bench = Bench(runners=2)
+    large = bench.submit(*[1.0] * 16)
+    bench.gate.wait()
+    bench.gate.wait()  # both stand at the gate
+    assert (bench.batcher.running, bench.batcher.running_rows) == (2, 16)
+    bench.gate.let(2)
+    assert answer(large) == [2.0] * 16
+    bench.batcher.drain()
+
+
+def test_a_part_that_fails_fails_the_whole_and_the_rest_is_not_computed() -> None:
+    with bench_of(max_queue_rows=100) as bench:
+        bench.busy()
+        large, small = bench.submit(*[1.0] * 7, POISON, *[3.0] * 20), bench.submit(5.0)
+        bench.gate.let(3)
+        with pytest.raises(ExecutionFailedError, match="poison"):
+            large.future.result(PATIENCE)
+        assert answer(small) == [10.0]
+        assert [rows[0] for rows in bench.ran] == [0.0, 1.0, 5.0]
+
+
+def test_a_large_request_that_is_cancelled_is_not_computed_further(bench: Bench) -> None:
+    large = bench.submit(*[1.0] * 20)
+    bench.gate.wait()
+    assert large.future.cancel()
+    small = bench.submit(5.0)
+    bench.gate.let(2)
+    assert answer(small) == [10.0]
+    assert [len(rows) for rows in bench.ran] == [8, 1]
+
+
+# What may wait, and for how long.
+
+
+def test_a_request_without_a_deadline_has_the_default_timeout() -> None:
+    with bench_of(default_timeout_seconds=1e-9) as bench:
+        running = bench.submit(0.0, deadline=monotonic() + PATIENCE)
+        bench.gate.wait()
+        late, own = bench.submit(1.0), bench.submit(2.0, deadline=monotonic() + PATIENCE)
+        bench.gate.let(2)
+        assert answer(own) == [4.0]
+        assert answer(running) == [0.0]
+        with pytest.raises(RequestExpiredError):
+            late.future.result(PATIENCE)
+
+
+def test_priorities_are_served_in_their_order() -> None:
+    with bench_of(priority_levels=3, default_priority=2, max_batch_rows=1) as bench:
+        bench.busy()
+        jobs = [bench.submit(float(value), priority=value) for value in (3, 0, 1, 7)]
+        bench.gate.let(5)
+        assert [answer(job) for job in jobs] == [[6.0], [0.0], [2.0], [14.0]]
+        assert bench.ran == [[0.0], [1.0], [0.0], [7.0], [3.0]]  # what names no level, or none that there is, has the second
+
+
+def test_in_a_full_queue_a_lower_priority_gives_way() -> None:
+    with bench_of(priority_levels=2) as bench:
+        bench.busy()
+        low = bench.submit(*[1.0] * 8, priority=2), bench.submit(*[2.0] * 8, priority=2)
+        high = bench.submit(3.0, priority=1)
+        with pytest.raises(QueueFullError, match="rows are waiting, and 16 may"):
+            low[1].future.result(PATIENCE)
+        with pytest.raises(QueueFullError):
+            bench.submit(*[4.0] * 8, priority=2)
+        bench.gate.let(3)
+        assert answer(high) == [6.0]
+        assert answer(low[0]) == [2.0] * 8
+
+
+def test_a_full_queue_says_when_it_will_have_run() -> None:
+    with bench_of() as bench:
+        for _ in range(30):
+            bench.batcher.cost.observe(((1,),), 8, 0.4)
+        bench.busy()
+        bench.submit(*[1.0] * 16)
+        with pytest.raises(QueueFullError) as caught:
+            bench.submit(1.0)
+        assert caught.value.retry_after == pytest.approx(0.8, rel=0.01)
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(1e-6, 0.05), (100.0, 5.0)])
+def test_the_advice_of_a_full_queue_is_bounded(seconds: float, told: float) -> None:
+    with bench_of() as bench:
+        for _ in range(30):
+            bench.batcher.cost.observe(((1,),), 8, seconds)
+        bench.busy()
+        bench.submit(*[1.0] * 16)
+        with pytest.raises(QueueFullError) as caught:
+            bench.submit(1.0)
+        assert caught.value.retry_after == told
+
+
+def test_bytes_are_bounded_too() -> None:
+    with bench_of(max_queue_bytes=100) as bench:
+        bench.busy()
+        bench.submit(1.0, width=12)
+        with pytest.raises(QueueFullError, match="96 bytes are waiting, and 100 may"):
+            bench.submit(1.0, width=12)
+
+
+def test_a_request_that_is_held_back_runs_as_soon_as_enough_others_have_come() -> None:
+    with bench_of(max_delay_seconds=1000.0, preferred_rows=(3,)) as bench:
+        jobs = [bench.submit(float(value)) for value in range(3)]
+        bench.gate.let()
+        assert [answer(job) for job in jobs] == [[0.0], [2.0], [4.0]]
+        assert bench.ran == [[0.0, 1.0, 2.0]]
+
+
+def test_a_request_that_is_held_back_runs_when_its_delay_is_over() -> None:
+    with bench_of(max_delay_seconds=0.05) as bench:
+        job = bench.submit(1.0)
+        bench.gate.let()
+        assert answer(job) == [2.0]
+        times: Any = job.timeline
+        assert times.started - times.queued >= 0.05
+
+
+def test_what_is_held_back_is_finished_at_once_by_a_drain() -> None:
+    with bench_of(max_delay_seconds=1000.0) as bench:
+        job = bench.submit(1.0)
+        bench.gate.let()
+        bench.batcher.drain()
+        assert answer(job) == [2.0]
+
+
+def test_a_batch_is_filled_up_to_an_allowed_size() -> None:
+    with bench_of(allowed_rows=(4, 8)) as bench:
+        bench.busy()
+        jobs = [bench.submit(1.0, 2.0), bench.submit(3.0)]
+        bench.gate.let(2)
+        assert [answer(job) for job in jobs] == [[2.0, 4.0], [6.0]]
+        assert bench.ran == [[0.0] * 4, [1.0, 2.0, 3.0, 3.0]]  # the last row again: zeros may be what it cannot compute
+        told = [bench.told.get(timeout=PATIENCE) for _ in range(2)]
+        assert [(run.rows, run.padding_rows, run.padding_elements) for run in told] == [(1, 3, 3), (3, 1, 1)]
+
+
+def test_a_run_of_an_allowed_size_is_not_copied() -> None:
+    with bench_of(allowed_rows=(2, 8)) as bench:
+        job = bench.submit(1.0, 2.0)
+        assert bench.gate.wait()["x"] is job.feeds["x"]
+        bench.gate.let()
+        assert answer(job) == [2.0, 4.0]
+
+
+def test_the_age_of_the_oldest_request_is_told(bench: Bench) -> None:
+    assert bench.batcher.oldest_age_seconds() == 0.0
+    bench.busy()
+    assert bench.batcher.oldest_age_seconds() == 0.0
+    job = bench.submit(1.0)
+    bench.submit(2.0)
+    queued: Any = job.timeline.queued
+    before = monotonic()
+    assert before - queued <= bench.batcher.oldest_age_seconds() <= monotonic() - queued
+
+
+def test_what_runs_cost_is_learned(bench: Bench) -> None:
+    bench.busy()
+    assert bench.batcher.running == 1
+    assert (bench.batcher.cost.fixed_seconds, bench.batcher.cost.per_row_seconds) == (0.0, 0.0)
+    bench.gate.let()
+    until(lambda: bench.batcher.cost.per_row_seconds > 0)
+    assert bench.batcher.running == 0
+
+
+# Models that share their runners.
+
+
+@contextmanager
+def sharing(slots: int, count: int) -> Iterator[list[Bench]]:
+    """The benches of models on shared runners."""
+    runners = Runners(slots)
+    benches = [Bench(shared=runners) for _ in range(count)]
+    yield benches
+    for bench in benches:
+        bench.gate.let(1000)
+        bench.batcher.drain()
+    runners.close()
+
+
+def test_models_run_beside_each_other_while_there_are_runners() -> None:
+    with sharing(2, 3) as (one, two, three):
+        running = [one.busy(), two.busy()]
+        waiting = three.submit(7.0)
+        assert three.batcher.waiting_rows == 1
+        one.gate.let()
+        three.gate.wait()  # takes the runner that is free again
+        three.gate.let()
+        two.gate.let()
+        assert [answer(job) for job in (*running, waiting)] == [[0.0], [0.0], [14.0]]
+
+
+def test_a_model_does_not_take_more_runners_than_it_may() -> None:
+    with sharing(3, 2) as (one, two):
+        one.busy()
+        waiting = one.submit(1.0)
+        two.busy()
+        assert one.batcher.waiting_rows == 1
+        assert (one.batcher.running, two.batcher.running) == (1, 1)
+        one.gate.let(2)
+        assert answer(waiting) == [2.0]
+
+
+def test_a_busy_model_does_not_keep_another_from_its_turn() -> None:
+    with sharing(1, 2) as (greedy, modest):
+        greedy.busy()
+        crowd = [greedy.submit(*[1.0] * 8) for _ in range(2)]
+        turn = modest.submit(3.0)
+        greedy.gate.let()
+        modest.gate.wait()  # its turn comes before the crowd's
+        assert len(greedy.ran) == 1
+        modest.gate.let()
+        assert answer(turn) == [6.0]
+        greedy.gate.let(2)
+        assert [answer(job)[0] for job in crowd] == [2.0, 2.0]
+
+
+def test_a_model_that_is_unloaded_leaves_the_others_running() -> None:
+    with sharing(1, 2) as (one, two):
+        one.busy()
+        waiting = two.submit(1.0)
+        one.gate.let()
+        one.batcher.drain()
+        two.gate.let(2)
+        assert answer(waiting) == [2.0]
+        with pytest.raises(DrainingError):
+            one.submit(1.0)
+        assert answer(two.submit(4.0)) == [8.0]
+
+
+def test_a_model_may_have_more_runners_than_the_cores_would_give() -> None:
+    runners = Runners(1)
+    bench = Bench(BatchOptions(max_batch_rows=8, runners=3), shared=runners)
+    assert bench.batcher.runners == 3
+    jobs = [bench.busy() for _ in range(3)]
+    bench.gate.let(3)
+    assert [answer(job) for job in jobs] == [[0.0]] * 3
+    bench.batcher.drain()
+    runners.close()
+
+
+def test_in_a_crowd_of_every_kind_of_request_each_ends_once_and_right() -> None:
+    """Two models, four callers of each, requests of one to twenty rows, of two shapes; some are cancelled, some have no time."""
+    runners = Runners(2)
+    batchers = [
+        Batcher(f"m{index}", "1", double, BatchOptions(8, 10_000, allowed_rows=(2, 8)), True, 2, lambda _: None, shared=runners)
+        for index in range(2)
+    ]
+    faults: list[str] = []
+
+    def caller(seed: int) -> None:
+        random = np.random.default_rng(seed)
+        jobs = []
+        for _ in range(60):
+            values = random.integers(1, 1000, random.integers(1, 21)).astype(float)
+            deadline = None if random.random() < 0.8 else monotonic() + random.choice([-1.0, 0.001, PATIENCE])
+            job = job_of(*values, deadline=deadline, width=int(random.integers(1, 3)))
+            batchers[seed % 2].submit(job)
+            if random.random() < 0.2:
+                job.future.cancel()
+            jobs.append((values, job))
+        for values, job in jobs:
+            if not job.future.cancelled() and (fault := wrong(job, values)):
+                faults.append(fault)
+
+    callers = [in_thread(lambda seed=seed: caller(seed)) for seed in range(8)]
+    for thread in callers:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+    for batcher in batchers:
+        batcher.drain()
+        assert (batcher.waiting_rows, batcher.running, batcher.running_rows) == (0, 0, 0)
+    runners.close()
+    assert faults == []
+
+
+def wrong(job: Job, values: Array) -> str:
+    """What is wrong with how a job ended; one that had a deadline may have missed it."""
+    try:
+        found = answer(job)
+    except RequestExpiredError:
+        return "" if job.deadline is not None else "expired without a deadline"
+    return "" if found == (2 * values).tolist() else f"{values} became {found}"

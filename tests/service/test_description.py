@@ -5,13 +5,13 @@ from pathlib import Path
 import grpc
 import pytest
 
-from service.errors import StartupError
-from service.repository.layout import ModelFile, find_models
-from service.repository.registry import Registry, Served
-from service.request import DATATYPES
+from service.engine.queue import BatchOptions
+from service.repository.layout import find_models
+from service.repository.registry import ModelStatus, Registry, State
+from service.request import DATATYPES, Duration, Statistics
 from service.rpc import description
 from service.rpc._pb import inference_pb2 as pb
-from tests.service.conftest import Refused, Stub, refusal
+from tests.service.conftest import Gated, Refused, Stub, refusal
 from tests.service.models import MODELS, save_repository
 
 KINDS = pb.ModelInstanceGroup
@@ -38,10 +38,44 @@ def test_the_config_of_a_model_that_is_batched_leaves_the_batch_out(stub: Stub) 
         output=[pb.ModelOutput(name=name, data_type=pb.TYPE_FP32, dims=[4]) for name in ("sum", "difference")],
         instance_group=[pb.ModelInstanceGroup(name="add2", count=1, kind=KINDS.KIND_CPU)],
         default_model_filename="model.onnx",
-        dynamic_batching=pb.ModelDynamicBatching(),
+        dynamic_batching=pb.ModelDynamicBatching(
+            default_queue_policy=pb.ModelQueuePolicy(allow_timeout_override=True, max_queue_size=4096)
+        ),
         model_transaction_policy=pb.ModelTransactionPolicy(decoupled=False),
     )
     assert config(stub, "add2") == config(stub, "add2", "1") == expected
+
+
+def test_the_config_tells_how_requests_wait_for_each_other(tmp_path: Path) -> None:
+    options = BatchOptions(
+        max_batch_rows=32,
+        max_queue_rows=100,
+        max_delay_seconds=0.0005,
+        preferred_rows=(8, 16),
+        default_timeout_seconds=1.5,
+        priority_levels=3,
+        default_priority=2,
+    )
+    gated = Gated(save_repository(tmp_path, "add2"), options)
+    try:
+        found = config(gated.stub, "add2")
+    finally:
+        gated.close()
+    assert found.max_batch_size == 32
+    assert found.dynamic_batching == pb.ModelDynamicBatching(
+        preferred_batch_size=[8, 16],
+        max_queue_delay_microseconds=500,
+        priority_levels=3,
+        default_priority_level=2,
+        default_queue_policy=pb.ModelQueuePolicy(default_timeout_microseconds=1_500_000, allow_timeout_override=True, max_queue_size=100),
+    )
+
+
+def test_the_config_says_which_inputs_may_be_left_out(stub: Stub) -> None:
+    assert [(given.name, given.optional, list(given.dims)) for given in config(stub, "scaled").input] == [
+        ("x", False, [3]),
+        ("scale", True, [3]),
+    ]
 
 
 def test_the_config_of_a_model_that_is_not_batched_has_all_of_its_shape(stub: Stub) -> None:
@@ -62,6 +96,34 @@ def test_there_is_no_config_of_an_unknown_model(stub: Stub) -> None:
     assert found == Refused(grpc.StatusCode.NOT_FOUND, "Request for unknown model: 'nope' is not found")
 
 
+def test_the_phases_of_requests_are_counted_alike_though_some_are_not_answered_yet() -> None:
+    passed = Statistics(
+        last_answer=None,
+        rows=6,
+        executions=5,
+        success=Duration(4, 8.0),
+        fail=Duration(1, 0.5),
+        queue=Duration(6, 6.0),
+        assembly=Duration(5, 1.0),
+        compute=Duration(5, 2.5),
+        output=Duration(4, 0.4),
+        batches=(),
+    )
+    (told,) = description.model_statistics([("add2", "1", passed)]).model_stats
+    stats = told.inference_stats
+    phases = (stats.queue, stats.compute_input, stats.compute_infer, stats.compute_output)
+    assert [phase.count for phase in phases] == [4] * 4 == [stats.success.count] * 4
+    assert [phase.ns / 1e9 for phase in phases] == [4.0, 0.8, 2.0, 0.4]
+    assert (stats.success.ns, stats.fail.count, stats.fail.ns) == (8_000_000_000, 1, 500_000_000)
+
+
+def test_nothing_has_no_mean() -> None:
+    nothing = Duration(0, 0.0)
+    empty = Statistics(None, 0, 0, nothing, nothing, nothing, nothing, nothing, nothing, ())
+    (told,) = description.model_statistics([("add2", "1", empty)]).model_stats
+    assert (told.inference_stats.queue.count, told.inference_stats.queue.ns) == (0, 0)
+
+
 def test_the_index_has_every_model(stub: Stub) -> None:
     found = index(stub)
     assert [model.name for model in found] == sorted(MODELS)
@@ -76,12 +138,9 @@ def test_the_index_of_a_named_repository_is_not_there(stub: Stub) -> None:
 
 
 def test_the_index_tells_why_a_model_could_not_be_loaded(tmp_path: Path) -> None:
-    def load(file: ModelFile) -> Served:
-        raise StartupError("it is broken")
-
-    registry = Registry(find_models(save_repository(tmp_path, "add2")), load)
-    with pytest.raises(StartupError, match="it is broken"):
-        registry.load_all()
+    (file,) = find_models(save_repository(tmp_path, "add2"))
+    registry = Registry()
+    registry.put("add2", {1: ModelStatus(file, State.FAILED, reason="it is broken")})
     (model,) = description.repository_index(registry.statuses(), ready=False).models
-    assert (model.state, model.reason) == ("UNAVAILABLE", "model 'add2' version 1: it is broken")
+    assert (model.state, model.reason) == ("UNAVAILABLE", "it is broken")
     assert not description.repository_index(registry.statuses(), ready=True).models

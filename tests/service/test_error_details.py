@@ -23,7 +23,8 @@ KINDS = {
 }
 # By the name of the case: the field of the request that is to blame.
 FIELDS = {
-    "version is a word": "model_version",
+    "version is words": "model_version",
+    "classes by name": "outputs[0].parameters['classification']",
     "no model name": "model_name",
     "wrong input name": "inputs[1].name",
     "an input too few": "inputs",
@@ -32,7 +33,6 @@ FIELDS = {
     "unknown datatype": "inputs[0].datatype",
     "wrong size": "inputs[0].shape",
     "negative size": "inputs[0].shape",
-    "more rows than a batch may have": "inputs[0].shape",
     "different rows among inputs": "inputs[1].shape",
     "too many bytes": "inputs[1]",
     "an entry too few": "inputs[1]",

@@ -1,6 +1,7 @@
 """Each way in which a call can be wrong, with the code and the words that its caller gets, over a real channel."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +16,13 @@ from service.engine.batcher import BatchOptions
 from service.errors import Kind, ServiceError
 from service.metrics import Metrics
 from service.repository.layout import find_models
-from service.repository.registry import Registry
 from service.request import Array
 from service.rpc._pb import inference_pb2 as pb
 from service.rpc.servicer import InferenceServicer
 from service.rpc.status import CODES, code_of
 from service.rpc.transport import THREADS, Transport, TransportOptions
 from service.server import Options, Server
-from tests.service.conftest import FREE_PORTS, PATIENCE, Gated, Refused, Stub, add2_request, arrays, refusal, request
+from tests.service.conftest import FREE_PORTS, PATIENCE, Gated, Refused, Stub, add2_request, arrays, refusal, registry_of, request, scrape
 from tests.service.models import save_repository
 
 Code = grpc.StatusCode
@@ -116,14 +116,14 @@ def empty(model: str, version: str = "") -> pb.ModelInferRequest:
 REGION = {"shared_memory_region": pb.InferParameter(string_param="r")}
 SIZED = {**REGION, "shared_memory_byte_size": pb.InferParameter(int64_param=16)}
 MANY = 100_000
+REGIONS = 2  # of the cases name a region that is not there
 
 CASES = (
     # Which model.
     Case("unknown model", empty("nope"), NOT_FOUND, "Request for unknown model: 'nope' is not found"),
     Case("unknown version", empty("add2", "99"), NOT_FOUND, "Request for unknown model: 'add2' version 99 is not found"),
-    Case(
-        "version is a word", empty("add2", "abc"), INVALID, "from specified version string 'abc', version should be an integral value > 0"
-    ),
+    Case("version is a label of none", empty("add2", "abc"), NOT_FOUND, "Request for unknown model: 'add2' has no version labelled 'abc'"),
+    Case("version is words", empty("add2", "a b"), INVALID, "from specified version string 'a b', version should be an integral value > 0"),
     Case("version is a number as Python has it", empty("add2", "1_0"), INVALID, "'1_0', version should be an integral value > 0"),
     Case("version is a number in spaces", empty("add2", " 1"), INVALID, "' 1', version should be an integral value > 0"),
     Case("version is a fraction", empty("add2", "1.5"), INVALID, "'1.5', version should be an integral value > 0"),
@@ -170,7 +170,6 @@ CASES = (
         "the shape [0, 4611686018427387904, 4611686018427387904] of input 'x' is",
     ),
     Case("more axes than any array", first(shape=[1] * 63 + [4, 1]), INVALID, "input 'a' has 65 dimensions, and may have 64"),
-    Case("more rows than a batch may have", add2_request(65), INVALID, "inference request batch-size must be <= 64 for 'add2'"),
     Case(
         "different rows among inputs",
         request("add2", {"a": ROWS, "b": np.ones((2, 4), np.float32)}),
@@ -291,6 +290,7 @@ CASES = (
         INVALID,
         "invalid value type for 'priority' parameter, expected int64_param or uint64_param.",
     ),
+    Case("priority is negative", parameter("priority", int64_param=-1), INVALID, "invalid value for 'priority', expected value >= 0."),
     Case(
         "timeout is a fraction",
         parameter("timeout", double_param=0.5),
@@ -319,11 +319,13 @@ CASES = (
     Case("the start of a sequence", parameter("sequence_start", bool_param=True), Code.UNIMPLEMENTED, "'sequence_start' belongs to"),
     Case("the end of a sequence", parameter("sequence_end", bool_param=True), Code.UNIMPLEMENTED, "'sequence_end' belongs to"),
     Case(
-        "classification",
-        on_output("classification", int64_param=2),
-        Code.UNIMPLEMENTED,
-        "the classification extension is not part of this server",
+        "classes by name",
+        on_output("classification", string_param="2"),
+        INVALID,
+        "invalid value type for 'classification' parameter, expected int64_param",
     ),
+    Case("no classes", on_output("classification", int64_param=0), INVALID, "'classification' parameter, expected > 0, got 0"),
+    Case("fewer classes than none", on_output("classification", int64_param=-1), INVALID, "expected > 0, got -1"),
     Case("input in unknown shared memory", on_input(SIZED), NOT_FOUND, "Unable to find shared memory region: 'r'"),
     Case(
         "output in unknown shared memory",
@@ -362,13 +364,41 @@ def test_a_wrong_request_is_refused_with_the_code_and_words_of_the_contract(stub
     assert "onnxruntime" not in found.text
 
 
+def test_every_refusal_is_counted(server: Server, stub: Stub) -> None:
+    before = Counter(dict(_counted(server)))
+    for case in CASES:
+        refusal(lambda case=case: stub.infer(case.request))  # type: ignore[misc]
+    counted = Counter(dict(_counted(server))) - before
+    codes = Counter(case.code.name for case in CASES)
+    assert {code: count for (name, code), count in counted.items() if name == "code"} == codes
+    reasons = {reason: count for (name, reason), count in counted.items() if name == "reason"}
+    expected = {"invalid": codes["INVALID_ARGUMENT"], "unsupported": codes["UNIMPLEMENTED"], "execution": codes["INTERNAL"]}
+    unknown = {"not_found": codes["NOT_FOUND"] - REGIONS, "region_not_found": REGIONS}
+    assert reasons == {**expected, **unknown}
+
+
+def _counted(server: Server) -> Iterator[tuple[tuple[str, str], int]]:
+    """How many refusals there were of each code, and for each reason."""
+    for name, label in (("hornbeam_requests_total", "code"), ("hornbeam_rejections_total", "reason")):
+        totals: Counter[str] = Counter()
+        for (sample, labels), value in scrape(server.admin_port).items():
+            if sample == name and dict(labels)[label] != "OK":
+                totals[dict(labels)[label]] += int(value)
+        yield from (((label, value), count) for value, count in totals.items())
+
+
 def test_the_names_of_the_cases_are_distinct() -> None:
     assert len({case.why for case in CASES}) == len(CASES)
 
 
+PARAMETERS = {"bool_param": True, "int64_param": -1, "string_param": "s", "double_param": 0.5, "uint64_param": 1}
 FINE = {
     "a custom parameter": parameter("mine", uint64_param=2**63),
     "priority": parameter("priority", uint64_param=3),
+    "priority of 64 bits": parameter("priority", uint64_param=2**64 - 1),
+    "timeout of 64 bits": parameter("timeout", uint64_param=2**64 - 1),
+    **{f"a parameter of type {kind}": parameter("mine", **{kind: value}) for kind, value in PARAMETERS.items()},
+    "a parameter without a value": parameter("mine"),
     "timeout of a minute": parameter("timeout", int64_param=60_000_000),
     "timeout of none": parameter("timeout", uint64_param=0),
     "the empty final response of C++ clients": parameter("triton_enable_empty_final_response", bool_param=True),
@@ -465,7 +495,7 @@ def test_control_characters_of_a_caller_reach_neither_texts_nor_logs(
         text = refusal(lambda: stub.infer(message)).text
     assert "evil?2026-01-01 ERROR forged?[31m?" in text
     assert all(char.isprintable() for char in text)
-    assert "forged" not in caplog.text
+    assert all(record.getMessage().isprintable() for record in caplog.records)
 
 
 LONG = "x" * 100_000
@@ -559,11 +589,7 @@ def test_a_request_that_is_cancelled_in_the_queue_is_not_computed(gated: Gated) 
 @pytest.fixture
 def loading(repository: Path) -> Iterator[tuple[InferenceServicer, Stub]]:
     """A server whose models have not been loaded."""
-
-    def load(_: object) -> Any:
-        raise AssertionError("nothing is loaded here")
-
-    servicer = InferenceServicer(Registry(find_models(repository), load), lambda _: None, Metrics().statistics)
+    servicer = InferenceServicer(registry_of(find_models(repository)), lambda _: None, Metrics().statistics)
     transport = Transport("127.0.0.1", TransportOptions(grpc_port=0), servicer.handlers())
     transport.start()
     with Stub(transport.port) as stub:
@@ -609,6 +635,22 @@ def test_a_bug_is_the_callers_to_know_of_and_the_logs_to_explain(tmp_path: Path,
     finally:
         gated.close()
     assert found == Refused(Code.INTERNAL, "internal error; the server's log has the details")
+    assert "a secret" in caplog.text
+
+
+def test_no_memory_is_the_callers_to_know_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def exhausted(_: object) -> list[Array]:
+        raise MemoryError(f"a secret in {tmp_path}")
+
+    gated = Gated(save_repository(tmp_path, "add2"), BatchOptions(), exhausted)
+    try:
+        gated.gate.let()
+        found = refusal(lambda: gated.stub.infer(add2_request()))
+        outcome = gated.outcomes.get(timeout=PATIENCE)
+    finally:
+        gated.close()
+    assert found == Refused(Code.RESOURCE_EXHAUSTED, "the server has not enough memory for the request")
+    assert outcome.reason == "memory"
     assert "a secret" in caplog.text
 
 

@@ -1,14 +1,13 @@
-"""Where models are looked for, which of them serve, and what the registry makes of them."""
+"""Where models are looked for, and what is known of their files."""
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from service.errors import ModelNotFoundError, ModelNotReadyError, StartupError
-from service.repository.layout import ModelFile, find_models, latest
-from service.repository.registry import Registry, State
+from service.errors import StartupError
+from service.repository.layout import ModelFile, ModelFolder, find_folder, find_folders, find_models
 
 # Files in a repository, and the models that are found there.
 FOUND: dict[str, tuple[Sequence[str], Sequence[tuple[str, int]]]] = {
@@ -91,53 +90,46 @@ def test_what_cannot_be_served_is_said(tmp_path: Path, files: Sequence[str], ask
     assert "\n" not in str(caught.value)
 
 
-def file(name: str, version: int) -> ModelFile:
-    return ModelFile(name, version, Path("somewhere"))
-
-
-ALL = [file("a", 1), file("b", 2), file("a", 10), file("a", 9)]
-LATEST = {
-    "the latest": (1, [("a", 10), ("b", 2)]),
-    "the latest two": (2, [("a", 9), ("a", 10), ("b", 2)]),
-    "more than there are": (9, [("a", 1), ("a", 9), ("a", 10), ("b", 2)]),
+# What is done to a repository, and whether the model in it has then changed.
+CHANGES: dict[str, tuple[Callable[[Path], object], bool]] = {
+    "nothing": (lambda root: None, False),
+    "a version more": (lambda root: touch(root, ["a/2/model.onnx"]), True),
+    "a version less": (lambda root: shutil.rmtree(root / "a" / "1"), True),
+    "the model written over": (lambda root: (root / "a/1/model.onnx").write_bytes(b"longer"), True),
+    "the model replaced by one of the same size": (lambda root: (touch(root, ["new"]) / "new").replace(root / "a/1/model.onnx"), True),
+    "weights beside it": (lambda root: touch(root, ["a/1/weights.data"]), True),
+    "a file below it": (lambda root: touch(root, ["a/1/more/weights.data"]), True),
+    "a configuration": (lambda root: touch(root, ["a/config.toml"]), True),
+    "another model": (lambda root: touch(root, ["b/1/model.onnx"]), False),
+    "something hidden beside the model": (lambda root: touch(root, [".cache/x"]), False),
 }
 
 
-@pytest.mark.parametrize(("versions", "expected"), LATEST.values(), ids=LATEST.keys())
-def test_which_versions_are_the_latest(versions: int, expected: Sequence[tuple[str, int]]) -> None:
-    assert [(model.name, model.version) for model in latest(ALL, versions)] == expected
+@pytest.mark.parametrize(("change", "expected"), CHANGES.values(), ids=CHANGES.keys())
+def test_what_is_a_change_of_a_model(tmp_path: Path, change: Callable[[Path], object], expected: bool) -> None:
+    before = find_folders(touch(tmp_path, ["a/1/model.onnx"]))["a"]
+    change(tmp_path)
+    assert (find_folders(tmp_path).get("a") != before) is expected
 
 
-def test_of_none_there_is_no_latest() -> None:
-    assert latest([]) == []
+def test_a_model_is_found_by_its_name(tmp_path: Path) -> None:
+    touch(tmp_path, ["a/1/model.onnx", "a/config.toml"])
+    folder = find_folder(tmp_path, "a")
+    assert folder is not None
+    assert folder == find_folders(tmp_path)["a"]
+    assert folder.configuration("config.toml") == tmp_path / "a" / "config.toml"
+    assert folder.configuration("config.pbtxt") is None
+    assert find_folder(tmp_path, "b") is None
 
 
-# The registry.
+@pytest.mark.parametrize("name", ["../a", "a/1", ".", "..", ""])
+def test_a_name_leads_nowhere_else(tmp_path: Path, name: str) -> None:
+    root = touch(tmp_path, ["a/1/model.onnx", "models/b/1/model.onnx"]) / "models"
+    assert find_folder(root, name) is None
 
 
-def refuse(file: ModelFile) -> Any:
-    raise StartupError(f"{file.name} is broken")
-
-
-def test_all_models_that_fail_to_load_are_named_at_once() -> None:
-    registry = Registry([file("a", 1), file("b", 2)], refuse)
-    with pytest.raises(StartupError, match="model 'a' version 1: a is broken; model 'b' version 2: b is broken"):
-        registry.load_all()
-    assert [status.state for status in registry.statuses()] == [State.FAILED, State.FAILED]
-    assert not registry.ready
-
-
-def test_before_it_loads_a_registry_knows_its_models_and_gives_none() -> None:
-    registry = Registry([file("a", 2), file("a", 10)], refuse)
-    assert registry.knows("a")
-    assert not registry.knows("b")
-    assert not registry.ready
-    assert registry.versions("a") == []
-    with pytest.raises(ModelNotReadyError, match="'a' version 10 is not at ready state"):
-        registry.get("a", None)
-    with pytest.raises(ModelNotReadyError, match="'a' version 2 is not at ready state"):
-        registry.get("a", 2)
-    with pytest.raises(ModelNotFoundError, match="'a' version 3 is not found"):
-        registry.get("a", 3)
-    with pytest.raises(ModelNotFoundError, match="'b' is not found"):
-        registry.get("b", None)
+def test_a_version_may_have_its_model_under_another_name(tmp_path: Path) -> None:
+    touch(tmp_path, ["a/1/net.onnx", "a/2/model.onnx"])
+    folder: ModelFolder = find_folders(tmp_path)["a"]
+    assert list(folder.files("net.onnx")) == [1]
+    assert list(folder.files()) == [2]

@@ -316,6 +316,9 @@ VALUES: Mapping[str, tuple[str, str]] = {
     "a negative admin port": ("--admin-port", "-1"),
     "an unknown device": ("--device", "tpu"),
     "a negative grace": ("--grace-seconds", "-1"),
+    "a grace without an end": ("--grace-seconds", "inf"),
+    "a drain delay without an end": ("--drain-delay-seconds", "inf"),
+    "a switch that is none": ("--tracing", "yes"),
     "batches of no rows": ("--max-batch-rows", "0"),
     "a queue of no rows": ("--max-queue-rows", "0"),
     "messages of no bytes": ("--max-message-bytes", "0"),
@@ -400,7 +403,12 @@ def test_values_reach_the_part_that_declares_them() -> None:
 
 
 def test_options_may_come_from_the_environment_and_flags_win(two: Path) -> None:
-    environment = {"HORNBEAM_GRPC_PORT": "0", "HORNBEAM_ADMIN_PORT": "70000", "HORNBEAM_MAX_BATCH_ROWS": "3"}
+    environment = {
+        "HORNBEAM_GRPC_PORT": "0",
+        "HORNBEAM_ADMIN_PORT": "70000",
+        "HORNBEAM_MAX_BATCH_ROWS": "3",
+        "HORNBEAM_SPLIT_LARGE": "false",
+    }
     with running(two, "--admin-port", "0", **environment) as child, Stub(child.grpc_port) as stub:
         assert "batch-size must be <= 3" in refusal(lambda: stub.infer(add2_request(4))).text
         assert stub.infer(add2_request(3))

@@ -37,10 +37,10 @@ def run(feeds: Feeds) -> list[Array]:
     return [b, np.stack([a, a], axis=-1), np.array([str(np.asarray(row).tolist()) for row in a], object)]
 
 
-@given(batches())
-def test_together_each_is_answered_as_alone(requests: list[Feeds]) -> None:
+@given(batches(), st.integers(0, 3))
+def test_together_each_is_answered_as_alone(requests: list[Feeds], extra: int) -> None:
     rows = [len(feeds["a"]) for feeds in requests]
-    together = split(run(stack(requests)), rows)
+    together = split(run(stack(requests, extra)), rows, extra)
     assert len(together) == len(requests)
     for feeds, answer in zip(requests, together, strict=True):
         for found, expected in zip(answer, run(feeds), strict=True):
@@ -72,3 +72,19 @@ def test_answers_are_views_and_do_not_overlap() -> None:
     assert all(array.base is output or array.base is output.base for array in answers)
     assert not np.shares_memory(answers[0], answers[1])
     assert not np.shares_memory(answers[1], answers[2])
+
+
+def test_rows_that_are_added_are_the_last_again() -> None:
+    batch = stack([{"a": np.array([[1, 2]])}, {"a": np.array([[3, 4]])}], 2)
+    assert batch["a"].tolist() == [[1, 2], [3, 4], [3, 4], [3, 4]]
+    (answer,) = split([batch["a"]], [1], 3)
+    assert answer[0].tolist() == [[1, 2]]
+    assert answer[0].base is batch["a"]
+
+
+def test_a_lone_request_that_is_padded_leaves_its_message_alone() -> None:
+    sent = np.array([[1, 2]])
+    sent.flags.writeable = False
+    batch = stack([{"a": sent}], 1, [(3,)], {"a": 7})
+    assert batch["a"].tolist() == [[1, 2, 7], [1, 2, 7]]
+    assert sent.tolist() == [[1, 2]]

@@ -69,9 +69,9 @@ class Prometheus:
         self.port = port
 
     def ask(self, path: str) -> list[dict[str, object]]:
-        """The results of its API."""
-        _, _, text = http(self.port, f"/api/v1/{path}")
-        data: Any = json.loads(text).get("data") or []
+        """The results of its API; none before it is ready."""
+        status, _, text = http(self.port, f"/api/v1/{path}")
+        data: Any = json.loads(text).get("data") or [] if status == 200 else []
         return list(data["result"]) if "result" in data else list(data)
 
 

@@ -17,7 +17,7 @@ from service import __version__
 from service.request import DATATYPES, Array
 from service.rpc import _pb
 from service.rpc._pb import inference_pb2 as pb
-from service.rpc.servicer import METHODS, SERVICE
+from service.rpc.servicer import METHODS, SERVICE, STREAM_INFER
 from service.server import Server
 from tests.service.conftest import FREE_PORTS, PATIENCE, Stub, add2_request, arrays, raw, refusal, request
 from tests.service.models import MODELS, save_repository
@@ -38,7 +38,19 @@ def test_server_ready(stub: Stub) -> None:
 
 def test_server_metadata_announces_the_extensions_that_work_and_no_other(stub: Stub) -> None:
     assert pb.ServerMetadataResponse.FromString(stub.call("ServerMetadata", b"")) == pb.ServerMetadataResponse(
-        name="hornbeam", version=__version__, extensions=["model_configuration", "statistics"]
+        name="hornbeam",
+        version=__version__,
+        extensions=[
+            "classification",
+            "model_repository",
+            "schedule_policy",
+            "model_configuration",
+            "binary_tensor_data",
+            "parameters",
+            "statistics",
+            "trace",
+            "logging",
+        ],
     )
 
 
@@ -120,7 +132,7 @@ def test_outputs_come_as_they_were_asked_for(stub: Stub, names: tuple[str, ...])
 
 def test_no_more_than_the_methods_of_the_proto_are_served_and_no_fewer() -> None:
     service = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
-    assert set(METHODS) == {method.name for method in service.methods}
+    assert {*METHODS, STREAM_INFER} == {method.name for method in service.methods}
 
 
 # Tensors.
@@ -147,7 +159,9 @@ def array_of(name: str) -> Array:
 @pytest.mark.parametrize("name", DATATYPES)
 def test_every_datatype_comes_back_from_raw_contents(stub: Stub, name: str) -> None:
     sent = array_of(name)
-    found = stub.infer(request(f"ident_{name.lower()}", {"x": sent}))
+    message = request(f"ident_{name.lower()}", {"x": sent})
+    message.inputs[0].datatype = name  # the bits of BF16 are an array of UINT16 to NumPy
+    found = stub.infer(message)
     assert found.outputs[0].datatype == name
     assert list(found.outputs[0].shape) == list(sent.shape)
     assert list(found.raw_output_contents) == [raw(sent)]
@@ -163,8 +177,8 @@ def test_every_datatype_comes_back_from_typed_contents(stub: Stub, name: str) ->
     assert list(stub.infer(message).raw_output_contents) == [raw(array_of(name))]
 
 
-def test_fp16_alone_has_no_typed_contents_and_every_field_is_some_datatypes() -> None:
-    assert [name for name, datatype in DATATYPES.items() if datatype.contents is None] == ["FP16"]
+def test_the_short_floats_alone_have_no_typed_contents_and_every_field_is_some_datatypes() -> None:
+    assert [name for name, datatype in DATATYPES.items() if datatype.contents is None] == ["FP16", "BF16"]
     fields = {field.name for field in pb.InferTensorContents.DESCRIPTOR.fields}
     assert {datatype.contents for datatype in DATATYPES.values()} - {None} == fields
 

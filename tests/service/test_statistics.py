@@ -24,8 +24,8 @@ def asked(tmp_path: Path) -> Iterator[Server]:
     with Stub(server.grpc_port) as stub:
         for rows in (1, 2, 2):
             stub.infer(add2_request(rows))
-        for rows in (0, 65):
-            refusal(lambda rows=rows: stub.infer(add2_request(rows)))  # type: ignore[misc]
+        for _ in range(2):
+            refusal(lambda: stub.infer(add2_request(0)))
     yield server
     server.stop()
 

@@ -42,9 +42,20 @@ def test_this_process_has_cores() -> None:
     assert 0 < available_cores() <= AFFINITY
 
 
-PLANS = {0.1: 1, 0.9: 1, 1.0: 1, 1.9: 1, 2.0: 2, 7.5: 7, 64.0: 64}
+# Cores, and the runners that are asked for; then what is planned.
+PLANS = {
+    (0.1, 0): ThreadPlan(1, 1, 2),
+    (0.9, 0): ThreadPlan(1, 1, 2),
+    (1.0, 0): ThreadPlan(1, 1, 2),
+    (1.9, 0): ThreadPlan(1, 1, 2),
+    (2.0, 0): ThreadPlan(1, 2, 2),
+    (7.5, 0): ThreadPlan(1, 7, 7),
+    (64.0, 0): ThreadPlan(1, 64, 64),
+    (8.0, 3): ThreadPlan(3, 2, 8),
+    (2.0, 4): ThreadPlan(4, 1, 2),
+}
 
 
-@pytest.mark.parametrize(("cores", "threads"), PLANS.items())
-def test_a_plan_uses_whole_cores_and_at_least_one(cores: float, threads: int) -> None:
-    assert plan(cores) == ThreadPlan(runners=1, threads=threads)
+@pytest.mark.parametrize(("given", "planned"), PLANS.items())
+def test_a_plan_uses_whole_cores_and_at_least_one(given: tuple[float, int], planned: ThreadPlan) -> None:
+    assert plan(*given) == planned

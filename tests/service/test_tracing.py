@@ -5,27 +5,34 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from time import time_ns
 from typing import Any
 
+import grpc
 import pytest
 
 pytest.importorskip("opentelemetry.sdk", reason="OpenTelemetry is not installed: pip install 'hornbeam[test]'")
 
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
+from service import options
 from service.engine.batcher import BatchOptions
 from service.request import BatchRun, Outcome
 from service.rpc.servicer import SERVICE, InferenceServicer
 from service.rpc.transport import Transport, TransportOptions
+from service.server import Options, Server
 from service.tracing import TraceOptions, Tracer, exporting
 from tests.service.conftest import PATIENCE, Gated, Stub, add2_request, refusal, until
 from tests.service.models import save_repository
 
+COLLECTOR = "opentelemetry.proto.collector.trace.v1.TraceService"
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
@@ -170,6 +177,31 @@ def test_an_endpoint_switches_tracing_on() -> None:
     tracer = exporting(TraceOptions(otel_endpoint="http://127.0.0.1:1"))
     assert tracer is not None
     tracer.stop()
+
+
+def test_the_spans_of_a_server_arrive_where_they_are_sent(tmp_path: Path) -> None:
+    arrived: SimpleQueue[ExportTraceServiceRequest] = SimpleQueue()
+
+    def export(data: bytes, context: grpc.ServicerContext) -> bytes:
+        arrived.put(ExportTraceServiceRequest.FromString(data))
+        return b""  # an empty response: all were taken
+
+    collector = grpc.server(ThreadPoolExecutor(1))
+    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {"Export": grpc.unary_unary_rpc_method_handler(export)}
+    collector.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(COLLECTOR, handlers),))
+    endpoint = f"http://127.0.0.1:{collector.add_insecure_port('127.0.0.1:0')}"
+    collector.start()
+    given = {"grpc_port": 0, "admin_port": 0, "otel_endpoint": endpoint}
+    server = Server(save_repository(tmp_path, "add2"), options.build(Options, given))
+    server.start()
+    with Stub(server.grpc_port) as stub:
+        stub.infer(add2_request())
+    server.stop()  # which sends what has not been sent
+    collector.stop(0)
+    (resource,) = arrived.get(timeout=PATIENCE).resource_spans
+    names = {span.name for scope in resource.scope_spans for span in scope.spans}
+    assert names == {f"{SERVICE}/ModelInfer", "queue", "execute", "batch"}
+    assert ("service.name", "hornbeam") in {(pair.key, pair.value.string_value) for pair in resource.resource.attributes}
 
 
 def test_a_server_that_does_not_trace_does_not_load_opentelemetry() -> None:

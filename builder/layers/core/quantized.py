@@ -128,7 +128,7 @@ class Inputs:
         return _converted(clipped, "int8"), scale
 
 
-class Quantizable(Layer):
+class Quantizable(Layer, is_abstract=True):
     """A layer whose matrix may be kept in few bits, in the mode of its dtype policy."""
 
     quantization_config: Any = None

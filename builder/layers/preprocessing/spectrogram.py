@@ -14,6 +14,7 @@ from builder.initializers import STFT
 from builder.input_spec import InputSpec
 from builder.layer import Layer
 from builder.layers.window import standardize_data_format
+from builder.ops.allowance import spend
 from builder.ops.sizes import spec_dims
 from builder.ops.symbolic import KerasTensor, Shape, TensorLike, Variable, converted, emit, emit_as
 from builder.ops.windows import window_of
@@ -85,6 +86,7 @@ class MelSpectrogram(Layer):
 
     def _waves(self) -> Array:
         """Cosines and sines of each frequency under the window, which is in their middle: `(2 * bins, 1, fft_length)`."""
+        spend(self.fft_length + 2, self.fft_length)
         window = np.ones(self.fft_length) if self.window is None else window_of(self.window, self.sequence_length, periodic=True)
         before = (self.fft_length - self.sequence_length) // 2
         if self.window is not None:
@@ -95,6 +97,7 @@ class MelSpectrogram(Layer):
 
     def _bands(self) -> Array:
         """How much of each frequency is in each band, triangles on the mel scale: `(bins, num_mel_bins)`."""
+        spend(self.fft_length // 2 + 1, self.num_mel_bins)
         frequencies = np.linspace(0, self.sampling_rate / 2, self.fft_length // 2 + 1)[1:]  # the constant part is in no band
         edges = np.linspace(_mel(self.min_freq), _mel(self.max_freq), self.num_mel_bins + 2)
         mel = _mel(frequencies)[:, None]
@@ -175,6 +178,7 @@ class STFTSpectrogram(Layer):
             return self._arranged(ops.concatenate([real, imaginary], axis=2))
         power = ops.add(ops.square(real), ops.square(imaginary))
         if self.mode == "psd":
+            spend(ops.shape(power)[2])
             bins = np.arange(ops.shape(power)[2])
             twice = np.where((bins > 0) & (bins < bins[-1]), 2.0, 1.0)[:, None]  # for the mirrored frequencies
             return self._arranged(ops.multiply(power, converted(twice, ops.dtype(power))))

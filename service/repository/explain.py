@@ -1,0 +1,64 @@
+"""What a model's effective configuration is and where each value came from, as an operator reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from service.options import options
+from service.repository.layout import ModelFile
+from service.repository.model_config import ModelSettings
+from service.repository.registry import Served
+from service.request import TensorSpec
+
+__all__ = ["explain"]
+
+
+def explain(file: ModelFile, settings: ModelSettings, served: Served) -> str:
+    """A version of a model as it would be served: its signature, how it runs, and every option with its source."""
+    return "\n".join(_lines(file, settings, served))
+
+
+def _lines(file: ModelFile, settings: ModelSettings, served: Served) -> Iterator[str]:
+    signature = served.session.signature
+    yield f"{file.name} version {file.version}{_labels(settings.labels, file.version)}: {file.path}"
+    yield from _tensors("inputs", signature.inputs.values())
+    yield from _tensors("outputs", signature.outputs.values())
+    yield f"  batching  {_batching(served)}"
+    yield f"  runs on   {served.session.provider}, {served.batcher.runners} at a time"
+    for group in fields(settings.options):
+        yield f"  [{group.name}]"
+        yield from _options(getattr(settings.options, group.name), settings.sources)
+    yield from (f"  warning: {warning}" for warning in settings.warnings)
+
+
+def _labels(labels: Mapping[str, int], version: int) -> str:
+    own = [label for label, number in labels.items() if number == version]
+    return f" ({', '.join(own)})" if own else ""
+
+
+def _tensors(title: str, specs: Iterable[TensorSpec]) -> Iterator[str]:
+    for index, spec in enumerate(specs):
+        shape = ", ".join("?" if dim is None else str(dim) for dim in spec.shape)
+        yield f"  {'' if index else title:<8}  {spec.name} {spec.datatype.name} [{shape}]"
+
+
+def _batching(served: Served) -> str:
+    if not served.session.signature.batched:
+        return "one request at a time: its rows were not shown to be independent"
+    shown = "its exporter showed" if "hornbeam.batch_axes" in served.session.metadata else "trying it showed"
+    return f"up to {served.batcher.max_batch_rows} rows together: {shown} that rows are independent"
+
+
+def _options(group: Any, sources: Mapping[str, str]) -> Iterator[str]:
+    rows = [(option.name, _value(getattr(group, option.name)), sources.get(option.name, "default")) for option in options(type(group))]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for name, value, source in rows:
+        yield f"    {name:<{widths[0]}}  {value:<{widths[1]}}  {source}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return str(value) if value != "" else "none"
