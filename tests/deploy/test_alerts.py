@@ -160,6 +160,22 @@ def test_a_model_that_does_not_become_ready_fires_its_alert(tmp_path: Path) -> N
             process.kill()
 
 
+def test_a_version_that_cannot_be_loaded_fires_its_alert_and_no_other(faulty: Path, tmp_path: Path) -> None:
+    follow = ("--model-control", "poll", "--poll-seconds", "0.2")
+    with serving(faulty, *follow) as server, prometheus(tmp_path, [server.metrics], hastened(RULES.read_text())) as asked:
+        broken = faulty / "add2" / "2" / "model.onnx"
+        broken.parent.mkdir()
+        (faulty / "new").write_bytes(b"no model")
+        (faulty / "new").rename(broken)
+        until(lambda: "HornbeamModelLoadFailing" in asked.firing(), "a failed load fires", patience=60)
+        (failing,) = asked.ask('ALERTS{alertname="HornbeamModelLoadFailing", alertstate="firing"}')
+        assert (failing["metric"]["model"], failing["metric"]["version"]) == ("add2", "2")
+        with Client(server.address) as client:
+            assert client.infer("add2", {name: np.ones((1, 4), np.float32) for name in "ab"})["sum"].tolist() == [[2.0] * 4]
+        until(lambda: asked.ask("hornbeam:inflight:ratio"), "rules go on")
+        assert asked.firing() == {"HornbeamModelLoadFailing"}
+
+
 @contextmanager
 def limited(models: Path, group: Path) -> Iterator[int]:
     """The admin port of a server in a cgroup of its own, which it sees as a container does."""
