@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -46,12 +47,14 @@ class Server:
     models: Path
     port: int = field(default_factory=free_port)
     admin: int = field(default_factory=free_port)
+    host: str = "127.0.0.1"
+    options: tuple[str, ...] = ()
     process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         """Returns when it is ready."""
         ports = ("--grpc-port", str(self.port), "--admin-port", str(self.admin), "--drain-delay-seconds", str(DELAY))
-        command = [sys.executable, "-m", "service", "run", str(self.models), *ports]
+        command = [sys.executable, "-m", "service", "run", str(self.models), "--host", self.host, *ports, *self.options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         assert self.process.stdout is not None
         assert READY.match(self.process.stdout.readline())
@@ -70,7 +73,7 @@ class Server:
 
     def answered(self) -> int:
         """Inferences that it has answered."""
-        with urlopen(f"http://127.0.0.1:{self.admin}/metrics", timeout=10) as answer:
+        with urlopen(f"http://{self.host}:{self.admin}/metrics", timeout=10) as answer:
             text = answer.read().decode()
         found = re.findall(r'^hornbeam_requests_total\{[^}]*code="OK"[^}]*method="ModelInfer"[^}]*\} (\S+)', text, re.M)
         found += re.findall(r'^hornbeam_requests_total\{[^}]*method="ModelInfer"[^}]*code="OK"[^}]*\} (\S+)', text, re.M)
@@ -223,6 +226,60 @@ def test_a_server_that_is_added_gets_its_share_behind_envoy(fleet: list[Server],
         gained = [server.answered() - old for server, old in zip(fleet, before, strict=True)]
     assert load.codes.keys() == {"OK"}
     assert 0.2 < gained[2] / sum(gained) < 0.5, gained
+
+
+CALLERS = """
+import sys, threading
+import grpc
+config, method, request = sys.argv[2], sys.argv[3], bytes.fromhex(sys.argv[4])
+options = [("grpc.service_config", config), ("grpc.dns_min_time_between_resolutions_ms", 1000)]
+call = grpc.insecure_channel(sys.argv[1], options=options).unary_unary(method)
+done = threading.Event()
+failed = []
+def ask():
+    while not done.wait(0.01):
+        try:
+            call(request, timeout=30)
+        except grpc.RpcError as error:
+            failed.append(error.code().name)
+threads = [threading.Thread(target=ask) for _ in range(4)]
+[thread.start() for thread in threads]
+sys.stdin.read()
+done.set()
+[thread.join() for thread in threads]
+print(failed)
+"""
+
+
+@pytest.mark.deploy
+def test_a_server_that_a_name_gains_gets_its_share_of_clients_that_balance(models: Path, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root gives a process an /etc/hosts of its own")
+    port, often = free_port(), ("--max-connection-age-seconds", "2")
+    servers = [Server(models, port, host=f"127.0.0.{last}", options=often) for last in (2, 3, 4)]
+    hosts = tmp_path / "hosts"
+    hosts.write_text("".join(f"{server.host} fleet\n" for server in servers[:2]))
+    place = ["unshare", "--mount", "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "sh"]
+    client = [*place, sys.executable, "-c", CALLERS, f"dns:///fleet:{port}", CLIENT, METHOD, REQUEST.hex()]
+    try:
+        for server in servers:
+            server.start()
+        environment = {**os.environ, "GRPC_DNS_RESOLVER": "native"}
+        with subprocess.Popen(client, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as callers:
+            until(lambda: all(server.answered() > 50 for server in servers[:2]), "both are asked", patience=30)
+            assert servers[2].answered() == 0
+            with hosts.open("a") as file:
+                file.write(f"{servers[2].host} fleet\n")
+            until(lambda: servers[2].answered() > 0, "the new server is asked", patience=15)
+            before = [server.answered() for server in servers]
+            until(lambda: sum(server.answered() for server in servers) - sum(before) > 400, "more calls")
+            gained = [server.answered() - old for server, old in zip(servers, before, strict=True)]
+            failed, _ = callers.communicate("")
+        assert failed == "[]\n"
+        assert 0.2 < gained[2] / sum(gained) < 0.5, gained
+    finally:
+        for server in servers:
+            server.kill()
 
 
 def test_envoy_and_nginx_take_the_examples(tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ import pytest
 import yaml
 
 from service.cli import main
-from tests.conftest import ROOT
+from tests.conftest import ROOT, check
 from tests.deploy.chart import Object, documents
 from tests.deploy.definitions import check_custom, needs_definitions
+from tests.deploy.prometheus import RULES
 from tests.deploy.test_monitoring import EXPORTED
+from tests.deploy.tools import tool
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text())
@@ -110,6 +112,17 @@ def test_compose_runs_one_server_that_prometheus_finds(profile: str) -> None:
     assert discovered["names"] == server["networks"]["default"]["aliases"]
     assert discovered["port"] == given["admin_port"]
     assert f"127.0.0.1:{given['admin_port']}/readyz" in json.dumps(server["healthcheck"])
+
+
+def test_prometheus_takes_its_configuration(tmp_path: Path) -> None:
+    (tmp_path / "hornbeam.rules.yaml").write_text(RULES.read_text())
+    (tmp_path / "prometheus.yml").write_text((DEPLOY / "compose" / "prometheus.yml").read_text())
+    assert "24 rules found" in check(tool("promtool"), "check", "config", tmp_path / "prometheus.yml")
+    mounted = [volume for volume in COMPOSE["services"]["prometheus"]["volumes"] if volume.startswith(".")]
+    assert mounted == [
+        "./prometheus.yml:/etc/prometheus/prometheus.yml:ro",
+        "../helm/hornbeam/files/hornbeam.rules.yaml:/etc/prometheus/hornbeam.rules.yaml:ro",
+    ]
 
 
 def test_grafana_reads_the_dashboards_where_compose_mounts_them() -> None:
