@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-gpu test-kserve test-deploy deploy-tools manifests locks parity check bench bench-export proto clean
+.PHONY: demo test test-gpu test-kserve test-deploy deploy-tools manifests locks sbom parity check bench bench-export proto clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python tests/digits/demo.py
@@ -27,6 +27,14 @@ locks:
 	.venv-deploy/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
 	for name in cpu cuda builder build; do (cd deploy/container && ../../.venv-deploy/uv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url $$name.in --output-file $$name.lock) || exit 1; done
+
+# What is in each image, as CycloneDX, out of its lock.
+sbom:
+	$(PYTHON) -m venv .venv-deploy/sbom
+	.venv-deploy/sbom/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom
+	mkdir -p dist
+	for name in cpu cuda builder; do .venv-deploy/sbom/bin/cyclonedx-py requirements --output-reproducible --of JSON \
+	  --output-file dist/$$name.cdx.json deploy/container/$$name.lock || exit 1; done
 
 # What is generated in deploy/: the plain manifests out of the chart, and the dashboards.
 manifests: $(VENV)/.installed-test deploy-tools
