@@ -90,7 +90,13 @@ class Server:
             self.control,
             options.shared_memory,
         )
-        self._transport = Transport(options.server.host, options.transport, self._servicer.handlers(), self._servicer.end_streams)
+        self._transport = Transport(
+            options.server.host,
+            options.transport,
+            self._servicer.handlers(),
+            self._servicer.end_streams,
+            self._servicer.direct(self._runners),
+        )
         self._metrics.watch_calls(self._servicer.in_progress)
         self._metrics.watch_server(self._state)
         self._admin = Admin(options.server.host, options.admin, self._metrics.exposition, lambda: self.ready, lambda: self._life.started)
