@@ -1,6 +1,7 @@
 """Inferences from the completion queue: what it leans on, what it does with requests like those before, and how it ends."""
 
 import logging
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from service.errors import StartupError
 from service.rpc._pb import inference_pb2 as pb
 from service.rpc.completion_queue import missing
 from service.rpc.transport import Transport, TransportOptions
-from tests.service.conftest import PATIENCE, Gated, Refused, Stub, TransportKind, add2_request, arrays, refusal
+from tests.service.conftest import PATIENCE, Gated, Refused, Stub, TransportKind, add2_request, arrays, refusal, until
 from tests.service.models import save_repository
 
 Code = grpc.StatusCode
@@ -147,12 +148,18 @@ def test_the_timeout_and_the_outputs_of_one_head_hold_for_all_of_its_requests(tm
 # How it ends.
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_a_stop_lets_what_is_in_progress_finish_and_takes_no_more(gated: Gated) -> None:
     running = gated.stub.begin(add2_request())
     gated.gate.wait()
     stopped: list[bool] = []
     stopping = Thread(target=lambda: stopped.append(gated.transport.stop(PATIENCE)))
     stopping.start()
+    until(lambda: not listens(gated.transport.port))
     with Stub(gated.transport.port) as late:
         assert refusal(lambda: late.infer(add2_request())).code is Code.UNAVAILABLE
     gated.gate.let()
