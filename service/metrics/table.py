@@ -146,17 +146,17 @@ LOAD_METRICS: tuple[Metric[Load], ...] = (
 )
 MODEL_METRICS: tuple[Metric[ModelReading], ...] = (
     Metric("hornbeam_inflight_requests", "gauge", "Calls about the model that have not ended.", MODEL, lambda read: read.requests),
-    Metric("hornbeam_inflight_executions", "gauge", "Runs of the model in progress.", MODEL, lambda read: read.of_batcher("running", 0)),
-    Metric("hornbeam_queue_requests", "gauge", "Requests that wait to be run.", MODEL, lambda read: read.of_batcher("waiting_requests", 0)),
-    Metric("hornbeam_queue_rows", "gauge", "Rows that wait to be run.", MODEL, lambda read: read.status.waiting_rows),
+    Metric("hornbeam_inflight_executions", "gauge", "Runs of the model in progress.", MODEL, lambda read: read.running),
+    Metric("hornbeam_queue_requests", "gauge", "Requests that wait to be run.", MODEL, lambda read: read.waiting_requests),
+    Metric("hornbeam_queue_rows", "gauge", "Rows that wait to be run.", MODEL, lambda read: read.waiting_rows),
     Metric(
         "hornbeam_queue_oldest_age_seconds",
         "gauge",
         "How long the first of the waiting requests has waited.",
         MODEL,
-        lambda read: read.of_batcher("oldest_age_seconds", float)(),
+        lambda read: read.oldest_age_seconds,
     ),
-    Metric("hornbeam_running_rows", "gauge", "Rows that are being run.", MODEL, lambda read: read.status.running_rows),
+    Metric("hornbeam_running_rows", "gauge", "Rows that are being run.", MODEL, lambda read: read.running_rows),
     Metric("hornbeam_model_ready", "gauge", "1 while the model can be asked.", MODEL, lambda read: int(read.status.state is State.READY)),
     Metric("hornbeam_model_state", "gauge", "1 for the state that the model is in.", (*MODEL, "state"), lambda read: read.states),
     Metric("hornbeam_model_load_seconds", "gauge", "How long loading the model took.", MODEL, lambda read: read.status.load_seconds),
@@ -166,7 +166,7 @@ MODEL_METRICS: tuple[Metric[ModelReading], ...] = (
         "gauge",
         "Memory that the model takes, as far as it is known.",
         (*MODEL, "kind"),
-        lambda read: {"weights": read.of_session("memory_bytes", 0)} if read.status.served else None,
+        lambda read: read.memory,
     ),
     Metric(
         "hornbeam_model_info",
@@ -180,14 +180,14 @@ MODEL_METRICS: tuple[Metric[ModelReading], ...] = (
         "gauge",
         "What a run costs whatever its rows, as learned; 0 before.",
         MODEL,
-        lambda read: read.of_cost("fixed_seconds"),
+        lambda read: None if read.cost is None else read.cost.fixed_seconds,
     ),
     Metric(
         "hornbeam_cost_model_per_row_seconds",
         "gauge",
         "What each row adds to a run, as learned; 0 before.",
         MODEL,
-        lambda read: read.of_cost("per_row_seconds"),
+        lambda read: None if read.cost is None else read.cost.per_row_seconds,
     ),
 )
 SERVER_METRICS: tuple[Metric[ServerReading], ...] = (
