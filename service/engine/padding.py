@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -27,11 +27,11 @@ class PaddedAxis:
     `mask` names an input that tells what is real: 1 there, and 0 where it was filled. It is made here, and need not be sent.
     """
 
-    input: str
-    axis: int
-    buckets: tuple[int, ...]
-    value: float = 0
-    mask: str = ""
+    input: Annotated[str, "The input whose axis it is."]
+    axis: Annotated[int, "Which axis; the batch is 0.", (1, None)]
+    buckets: Annotated[tuple[int, ...], "Ascending sizes; what is longer than the last is refused.", (1, None)]
+    value: Annotated[float, "What it is filled with."] = 0
+    mask: Annotated[str, "The input that tells what is real."] = ""
 
 
 @dataclass(frozen=True, slots=True)
