@@ -105,7 +105,11 @@ class Control:
         if not is_name(name):
             raise ModelNotFoundError(f"failed to load '{quoted(name)}': no model can be called that")
         directory = _write(name, files) if files else None
-        folder = find_folder(Path(directory.name) if directory else self._path, name)
+        try:
+            folder = find_folder(Path(directory.name) if directory else self._path, name)
+        except StartupError as error:
+            log.error("failed to load '%s': %s", name, error)
+            raise LoadFailedError(f"failed to load '{name}': its directory cannot be read; the server's log says why") from error
         if folder is None or not folder.versions:
             raise ModelNotFoundError(f"failed to load '{quoted(name)}', failed to poll from model repository: there is no such model")
         if failed := self._reconcile(folder, config, again=True):
@@ -128,10 +132,10 @@ class Control:
         """Follows what has changed since the last look. A model that is still being written is left for the next."""
         try:
             found = find_folders(self._path)
-        except (OSError, StartupError) as error:
+        except StartupError as error:
             log.warning("the repository cannot be read, and what serves stays: %s", error)
             return
-        for name in self._seen.keys() | found.keys():
+        for name in sorted(self._seen.keys() | found.keys()):
             folder, before = found.get(name), self._seen.get(name)
             if folder != before:  # it may be half-written: only what has kept still from one look to the next is loaded
                 continue
@@ -146,6 +150,8 @@ class Control:
 
     def _first(self) -> Iterable[ModelFolder]:
         """The models to start with; what is in the repository besides is known, and not loaded."""
+        if self._options.load_model and self._options.model_control != "explicit":
+            raise StartupError(f"--load-model needs --model-control explicit; with {self._options.model_control} every model is loaded")
         if self._options.model_control == "none":
             find_models(self._path)  # there must be one
         folders = find_folders(self._path)
@@ -162,7 +168,10 @@ class Control:
 
     def _poll(self) -> None:
         while not self._stopped.wait(self._options.poll_seconds):
-            self.refresh()
+            try:
+                self.refresh()
+            except Exception:  # a bug: the next look must come all the same
+                log.exception("the changes of the repository could not be followed, and are looked for again")
 
     def _check_control(self) -> None:
         if self._options.model_control != "explicit":
@@ -213,8 +222,10 @@ class Control:
         """What serves of a model stays; a model of which nothing does has failed."""
         failure = f"model '{folder.name}': {text}"
         reason = _without_path(failure, folder)
-        current = self._registry.of(folder.name)
-        if not any(status.ready for status in current.values()):
+        serving = [status for status in self._registry.of(folder.name).values() if status.ready]
+        for status in serving:
+            status.reason = reason
+        if not serving:
             self._registry.put(folder.name, {v: ModelStatus(file, State.FAILED, reason=reason) for v, file in folder.files().items()})
         for version in folder.versions:
             self._observe(Load(folder.name, str(version), "failure", 0.0))
