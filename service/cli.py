@@ -11,15 +11,18 @@ from types import FrameType
 from typing import Any, get_type_hints
 
 import click
+from click.core import ParameterSource
 
-# gRPC reads this when it is imported. What its core would log of a port that is in use, the command says itself.
+# gRPC reads these when it is imported. What its core would log of a port that is in use, the command says itself.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+# The thread that polls for calls reads their sockets itself, rather than being handed what another thread has read.
+os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
 
 from service import logs
 from service import options as declared
 from service.config import read_file
 from service.errors import StartupError
-from service.server import Options, Server
+from service.server import Options, Server, explanations
 
 __all__ = ["main", "with_options"]
 
@@ -161,6 +164,35 @@ def run(path: Path, **values: Any) -> None:
     click.echo("stopped")
 
 
+@main.command(cls=_ByPart)
+@click.argument("path", metavar="REPOSITORY|MODEL.onnx", type=click.Path(path_type=Path))
+@with_options(Options)
+@click.pass_context
+def explain(context: click.Context, /, path: Path, **values: Any) -> None:
+    """Print how each model would be served, and where each of its settings came from, without serving.
+
+    The models are loaded and tried as for serving: what would keep one from serving is said here as well.
+    """
+    given = {option.name: source for option in declared.options(Options) if (source := _source(context, option))}
+    try:
+        for text in explanations(path, declared.build(Options, values), given):
+            click.echo(text)
+    except StartupError as error:
+        raise _Failure(str(error)) from error
+
+
+def _source(context: click.Context, option: declared.Option) -> str:
+    """Where an option was given; empty for its default."""
+    off = option.type is bool and not context.params[option.name]
+    sources = {
+        ParameterSource.COMMANDLINE: f"--no-{option.flag[2:]}" if off else option.flag,
+        ParameterSource.ENVIRONMENT: option.environment,
+        ParameterSource.DEFAULT_MAP: "--config",
+    }
+    found = context.get_parameter_source(option.name)
+    return sources.get(found, "") if found else ""
+
+
 class _Signals:
     """What SIGTERM and SIGINT ask for: `stop` is set by the first of them; the second ends the process there and then.
 
@@ -190,3 +222,67 @@ class _Signals:
 
     def _at_once(self, number: int, _: FrameType | None) -> None:
         os._exit(128 + number)
+
+
+@main.command()
+@click.argument("model", metavar="MODEL")
+@click.option(
+    "--address",
+    default="127.0.0.1:8001",
+    show_default=True,
+    help="Host and port of the server, which may be any of the Open Inference Protocol.",
+)
+@click.option("--version", "version", default="", help="Version of the model; without it the server's choice.")
+@click.option(
+    "--concurrency", default="1,8,32,64", show_default=True, metavar="N,...", help="Closed loop: calls in flight, one measurement each."
+)
+@click.option(
+    "--rate", default="", metavar="N,...", help="Open loop: calls a second that arrive whatever the server does; in place of --concurrency."
+)
+@click.option(
+    "--arrivals", type=click.Choice(("poisson", "fixed")), default="poisson", show_default=True, help="How calls of an open loop arrive."
+)
+@click.option("--seconds", type=click.FloatRange(0.05), default=5.0, show_default=True, help="Length of each measurement.")
+@click.option(
+    "--warm-up", "warm_up_seconds", type=click.FloatRange(0), default=1.0, show_default=True, help="Seconds before each that do not count."
+)
+@click.option("--timeout", type=click.FloatRange(0.001), default=10.0, show_default=True, help="Seconds that each call has.")
+@click.option(
+    "--connections",
+    type=click.IntRange(0, 500),
+    default=0,
+    show_default=True,
+    help="Connections; 0 is one for each call in flight, up to 8.",
+)
+@click.option("--processes", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that load the server.")
+@click.option("--rows", type=click.IntRange(1), default=1, show_default=True, help="Rows in a request, of models that are batched.")
+@click.option(
+    "--shape", "shapes", multiple=True, metavar="INPUT:N,...", help="Sizes of an input's axes in each row; needed where they are free."
+)
+@click.option("--data", default="random", show_default=True, metavar="random|zeros|FILE.npz", help="What the inputs hold.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object in place of tables.")
+@click.option(
+    "--tune", is_flag=True, help="MODEL is a model's directory or file: find its best settings on this machine, and write its config.toml."
+)
+@click.option(
+    "--p99",
+    type=click.FloatRange(0, min_open=True),
+    default=100.0,
+    show_default=True,
+    help="With --tune: the most milliseconds that the p99 may be.",
+)
+@click.option("--force", is_flag=True, help="With --tune: replace a config.toml that is there.")
+def bench(model: str, concurrency: str, rate: str, as_json: bool, tune: bool, p99: float, force: bool, **values: Any) -> None:
+    """Measure how a server serves MODEL: throughput, latencies, errors, the batches it forms and where the time goes."""
+    from service.bench import command, measuring
+
+    try:
+        in_flight = measuring.numbers("--concurrency", concurrency, int)
+        rates = measuring.numbers("--rate", rate, float) if rate else ()
+        options = measuring.BenchOptions(concurrency=in_flight, rates=rates, **values)  # type: ignore[arg-type]  # each number of its kind
+        if tune:
+            command.run_tune(Path(model), options, p99 / 1e3, force, as_json, click.echo)
+        else:
+            command.run_bench(model, options, as_json, click.echo)
+    except StartupError as error:
+        raise _Failure(str(error)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -20,16 +21,18 @@ from service.loader import ModelLoader
 from service.logs import CallLog, LogOptions
 from service.metrics import Metrics, MetricsOptions, ServerState
 from service.repository.control import Control, RepositoryOptions
+from service.repository.explain import explain
+from service.repository.layout import find_folders, find_models
 from service.repository.model_config import Defaults, ModelOptions
 from service.repository.registry import Registry
-from service.repository.versions import VersionOptions
+from service.repository.versions import VersionOptions, choose
 from service.request import BatchRun, Outcome
 from service.rpc.servicer import InferenceServicer
 from service.rpc.shared_memory import SharedMemoryOptions
 from service.rpc.transport import THREADS, Transport, TransportOptions
 from service.tracing import TraceOptions, exporting
 
-__all__ = ["Options", "Server", "ServerOptions"]
+__all__ = ["Options", "Server", "ServerOptions", "explanations"]
 
 log = logging.getLogger("hornbeam.server")
 DAY = 86400  # seconds
@@ -76,8 +79,7 @@ class Server:
         self._tracer = exporting(options.tracing)
         self._call_log = CallLog()
         self.registry = Registry(self._models_changed)
-        defaults = Defaults(ModelOptions(options.batching, options.device, options.load, options.versions))
-        loader = ModelLoader(defaults, self._cores, self._runners, self._record_batch)
+        loader = ModelLoader(Defaults(_model_options(options)), self._cores, self._runners, self._record_batch)
         self.control = Control(path, self.registry, options.repository, loader, self._metrics.record_load)
         self._metrics.watch(self.registry.statuses)
         self._servicer = InferenceServicer(
@@ -88,7 +90,13 @@ class Server:
             self.control,
             options.shared_memory,
         )
-        self._transport = Transport(options.server.host, options.transport, self._servicer.handlers(), self._servicer.end_streams)
+        self._transport = Transport(
+            options.server.host,
+            options.transport,
+            self._servicer.handlers(),
+            self._servicer.end_streams,
+            self._servicer.direct(self._runners),
+        )
         self._metrics.watch_calls(self._servicer.in_progress)
         self._metrics.watch_server(self._state)
         self._admin = Admin(options.server.host, options.admin, self._metrics.exposition, lambda: self.ready, lambda: self._life.started)
@@ -172,3 +180,25 @@ class Server:
             return  # they have been told that none can
         ready = {name: bool(self.registry.versions(name)) for name in {status.model for status in self.registry.statuses()}}
         self._transport.set_ready(self.ready, ready)
+
+
+def explanations(path: Path, options: Options, sources: Mapping[str, str]) -> Iterator[str]:
+    """How each version that would serve would be served; `sources` has where each option was given, by its name.
+
+    Raises StartupError for the first that could not be.
+    """
+    runners = Runners(1)
+    loader = ModelLoader(Defaults(_model_options(options), sources), available_cores(), runners, lambda run: None)
+    find_models(path)  # there must be one
+    for folder in find_folders(path).values():
+        settings = loader.configure(folder, None)
+        files = folder.files(settings.file)
+        for version in choose(files, settings.options.versions, settings.labels.values()):
+            served, _ = loader.load(files[version], settings)
+            yield explain(files[version], settings, served)
+            served.batcher.drain()
+    runners.close()
+
+
+def _model_options(options: Options) -> ModelOptions:
+    return ModelOptions(options.batching, options.device, options.load, options.versions)

@@ -15,11 +15,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
 os.environ["KERAS_BACKEND"] = "jax"  # before anything imports keras
 # Keras computes each answer once, and compiling it takes longer than computing: half of the time of all tests is saved here.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+
+# How long an example takes says more of what runs beside it than of the code.
+settings.register_profile("hornbeam", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hornbeam")
 
 ROOT = Path(__file__).parent.parent
 DIGITS = ROOT / "tests" / "digits" / "digits.keras"

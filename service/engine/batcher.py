@@ -22,6 +22,7 @@ from service.request import Array, BatchRun
 __all__ = ["BatchOptions", "Batcher", "Job"]
 
 log = logging.getLogger("hornbeam.engine")
+CHEAP = 0.0005  # seconds of running for which a hand-off between threads, and waiting for the interpreter's lock, is not worth it
 
 
 class Batcher:
@@ -81,8 +82,11 @@ class Batcher:
         with self._runners.lock:
             return max(0.0, monotonic() - self._queue.oldest)
 
-    def submit(self, job: Job) -> None:
-        """Queues a job. Raises QueueFullError or DrainingError."""
+    def submit(self, job: Job, here: bool = False) -> None:
+        """Queues a job. Raises QueueFullError or DrainingError.
+
+        `here` says that the caller will run `Runners.work_here` soon: what is cheap is then left to it, and no thread is woken.
+        """
         now = monotonic()
         options = self.options
         job.priority = options.priority(job.priority)
@@ -93,7 +97,9 @@ class Batcher:
                 raise DrainingError(f"model '{self.name}' version {self.version} is about to be unloaded")
             pushed = self._queue.push(job, now)
             job.timeline.queued = now
-            if pushed.accepted:
+            if pushed.accepted and here and self._is_cheap():
+                self._runners.leave_here(self)
+            elif pushed.accepted:
                 self._runners.wake(self)
         for victim in pushed.shed:
             _refuse(victim, self._full(victim))
@@ -196,6 +202,12 @@ class Batcher:
         timelines = tuple([job.timeline for job in jobs])
         self._observe(BatchRun(self.name, self.version, len(jobs), total, assembled - start, end - assembled, extra, added, timelines))
         return answers
+
+    def _is_cheap(self) -> bool:
+        """Whether all that waits is known to take no longer than handing it to a thread is worth."""
+        cost = self.cost
+        seconds = cost.fixed_seconds + cost.per_row_seconds * self._sizes.filled(self._queue.rows)
+        return 0.0 < seconds < CHEAP and not self._queue.max_delay_seconds
 
     def _bound(self, shape: Hashable) -> Callable[[int], float]:
         """The seconds that a run of a shape rarely goes beyond, by its rows."""

@@ -27,10 +27,10 @@ class PaddedAxis:
     `mask` names an input that tells what is real: 1 there, and 0 where it was filled. It is made here, and need not be sent.
     """
 
-    input: Annotated[str, "The input whose axis it is."]
-    axis: Annotated[int, "Which axis; the batch is 0.", (1, None)]
-    buckets: Annotated[tuple[int, ...], "Ascending sizes; what is longer than the last is refused.", (1, None)]
-    value: Annotated[float, "What it is filled with."] = 0
+    input: Annotated[str, "The input whose axis is filled."]
+    axis: Annotated[int, "The axis, counting the batch as 0.", (1, None)]
+    buckets: Annotated[tuple[int, ...], "The sizes that it is filled up to, ascending.", (1, None)]
+    value: Annotated[float, "What it is filled with."] = 0.0
     mask: Annotated[str, "The input that tells what is real."] = ""
 
 

@@ -6,6 +6,7 @@ nothing is polled, and a thread is woken only for work that may run.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from threading import Condition, Lock, Thread
 from time import monotonic
 from typing import Protocol
@@ -64,6 +65,7 @@ class Runners:
         self._closed = False
         self._shares: Shares[Member] = Shares()
         self._backlog: dict[Member, None] = {}  # the members that have work
+        self._here: dict[Member, None] = {}  # those of them whose work was left to `work_here`
 
     def join(self, member: Member) -> None:
         """Takes in a member; there are at least as many slots as it may use at once."""
@@ -76,12 +78,31 @@ class Runners:
         with self.lock:
             self._shares.leave(member)
             self._backlog.pop(member, None)
+            self._here.pop(member, None)
 
     def wake(self, member: Member) -> None:
         """Has a member's new work done, by a runner that is free if there is one. The lock is held."""
         self._backlog[member] = None
+        self._here.pop(member, None)
         if member.ready:
             self._rouse()
+
+    def leave_here(self, member: Member) -> None:
+        """Leaves a member's new work to whoever calls `work_here` next, unless a runner comes by. The lock is held."""
+        self._backlog[member] = self._here[member] = None
+
+    def work_here(self, seconds: float) -> bool:
+        """Does what was left here on the calling thread, for about so long; whether more of it is left."""
+        until = monotonic() + seconds
+        done: tuple[Member, Work, float] | None = None
+        while True:
+            with self.lock:
+                now = monotonic()
+                self._settle(done, now)
+                done = self._pick(now, self._here)[0] if now < until else None
+                if done is None:
+                    return any(member.ready for member in self._here)
+            done[1].run()
 
     def close(self) -> None:
         """Ends the threads when there is no more work, and returns when they have ended."""
@@ -108,12 +129,9 @@ class Runners:
         """The next work, whose it is and when it began, waiting for it; None when there will be none. `done` is what has just ended."""
         with self.lock:
             now = monotonic()
-            if done:
-                member, work, began = done
-                self._shares.settle(member, work.seconds, now - began)
-                member.end(work)
+            self._settle(done, now)
             while True:
-                found, again = self._pick(now)
+                found, again = self._pick(now, self._backlog)
                 if found or self._closed:
                     return found
                 self._idle += 1
@@ -121,17 +139,25 @@ class Runners:
                 self._idle -= 1
                 now = monotonic()
 
-    def _pick(self, now: float) -> tuple[tuple[Member, Work, float] | None, float | None]:
-        """Work of the member whose turn it is; or None, and when to look again."""
+    def _settle(self, done: tuple[Member, Work, float] | None, now: float) -> None:
+        """Books work that has ended."""
+        if done:
+            member, work, began = done
+            self._shares.settle(member, work.seconds, now - began)
+            member.end(work)
+
+    def _pick(self, now: float, members: Iterable[Member]) -> tuple[tuple[Member, Work, float] | None, float | None]:
+        """Work of that of the members whose turn it is; or None, and when to look again."""
         first: float | None = None
-        ready = [member for member in self._backlog if member.ready]
+        ready = [member for member in members if member.ready]
         for member in self._shares.order(ready) if len(ready) > 1 else ready:
             work, again = member.take(now)
             if not member.waiting:
                 del self._backlog[member]
+                self._here.pop(member, None)
             if work is not None:
                 self._shares.charge(member, work.seconds)
-                if self._backlog and any(other.ready for other in self._backlog):
+                if len(self._backlog) > len(self._here) and any(other.ready for other in self._backlog if other not in self._here):
                     self._rouse()
                 return (member, work, now), None
             if again is not None:

@@ -32,7 +32,7 @@ class State(Enum):
     UNLOADED = "unloaded"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Served:
     """A version that has been loaded: its session, the batcher that runs it, and how it was to be served."""
 

@@ -16,7 +16,7 @@ from service.rpc import metadata
 from service.rpc.status import code_of, trailers
 from service.trace_context import TraceContext
 
-__all__ = ["Begin", "Boundary", "Call", "Failure", "Trace", "failure_of"]
+__all__ = ["Begin", "Boundary", "Call", "Failure", "Trace", "deadline_of", "failure_of"]
 
 log = logging.getLogger("hornbeam.rpc")
 Begin = Callable[[str, TraceContext | None], tuple[object, TraceContext]]  # a span, and where it is, from a method and its caller's
@@ -30,6 +30,12 @@ class Call(Protocol):
 
     def add_callback(self, callback: Callable[[], None]) -> bool:
         """Has `callback` called when the call ends, in whichever way; False when it has ended already."""
+
+
+def deadline_of(call: Call) -> float | None:
+    """When a call's caller stops waiting, on the monotonic clock in seconds; None for one that never does."""
+    remaining = call.time_remaining()
+    return None if remaining is None else monotonic() + remaining
 
 
 class Trace:

@@ -120,6 +120,7 @@ class QueueCall:
 
     def _finish(self, code: int, text: bytes, trailers: Trailers, *message: Any) -> None:
         self._ended = True
+        self._callbacks = []
         operations = [
             cygrpc.SendInitialMetadataOperation(None, NO_FLAGS),
             *message,

@@ -1,47 +1,55 @@
-"""One inference, from its message to its answer in two steps: what is queued now may be waited for later."""
+"""One inference, from its message to its answer in two steps: what is queued now may be waited for later, or its end be told."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import CancelledError
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
-from time import monotonic
 
 from service.engine.batcher import Job
-from service.errors import DrainingError, RequestCancelledError
+from service.errors import DrainingError, RequestCancelledError, ServiceError, quoted
 from service.repository.registry import Served
-from service.request import Request, Response, Tensor
+from service.request import Array, Response, Tensor
 from service.rpc import classification, codec
 from service.rpc._pb import inference_pb2 as pb
-from service.rpc.boundary import Call, Trace
+from service.rpc.answers import Answers
+from service.rpc.boundary import Trace
 from service.rpc.shared_memory import Regions
+from service.rpc.templates import Template, Templates
+from service.rpc.wire import Split, split
 
-__all__ = ["Inference", "Pending"]
+__all__ = ["Asked", "Inference", "Pending", "outputs_of"]
 
 Find = Callable[[str, str, Trace], Served]
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """A request in the queue."""
+class Asked:
+    """What a request wants: of which model, under which id, which outputs, none for all, and how those come that do not come whole."""
 
     served: Served
-    request: Request
+    id: str
+    outputs: tuple[str, ...]
     deliveries: codec.Deliveries
-    job: Job
 
-    def answer(self, message: pb.ModelInferResponse) -> None:
-        """Waits for the outputs, and puts those that were asked for into `message`. Raises ServiceError when there are none."""
-        try:
-            outputs = self.job.future.result()
-        except CancelledError:
-            raise RequestCancelledError("the caller cancelled the request") from None
-        signature = self.served.session.signature
-        computed = dict(zip(signature.outputs, outputs, strict=True))
-        names = self.request.outputs or tuple(signature.outputs)
-        tensors = tuple(self._delivered(Tensor(name, signature.outputs[name].datatype, computed[name])) for name in names)
+    def fill(self, message: pb.ModelInferResponse, outputs: Sequence[Array]) -> None:
+        """Puts what was asked for of the model's outputs into `message`. Raises ServiceError when it cannot come as it should."""
         windows = {name: delivery.window for name, delivery in self.deliveries.items() if delivery.window is not None}
-        codec.fill_response(message, Response(self.served.name, str(self.served.version), self.request.id, tensors), windows)
+        codec.fill_response(message, self._response(outputs), windows)
+
+    def encode(self, answers: Answers, outputs: Sequence[Array]) -> bytes:
+        """The message with what was asked for of the model's outputs. Raises ServiceError when it cannot come as it should."""
+        if not self.deliveries and (encoded := answers.encode(self._response(outputs))) is not None:
+            return encoded
+        message = pb.ModelInferResponse()
+        self.fill(message, outputs)
+        return message.SerializeToString()
+
+    def _response(self, outputs: Sequence[Array]) -> Response:
+        specs = self.served.session.signature.outputs
+        computed = dict(zip(specs, outputs, strict=True))
+        tensors = [self._delivered(Tensor(name, specs[name].datatype, computed[name])) for name in self.outputs or computed]
+        return Response(self.served.name, str(self.served.version), self.id, tuple(tensors))
 
     def _delivered(self, tensor: Tensor) -> Tensor:
         delivery = self.deliveries.get(tensor.name)
@@ -52,36 +60,97 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Pending:
+    """A request in the queue."""
+
+    asked: Asked
+    job: Job
+
+    def fill(self, message: pb.ModelInferResponse) -> None:
+        """Waits for the outputs, and puts those that were asked for into `message`. Raises ServiceError when there are none."""
+        self.asked.fill(message, outputs_of(self.job.future))
+
+    def encode(self, answers: Answers) -> bytes:
+        """Waits for the outputs, and gives the message with those that were asked for. Raises ServiceError when there are none."""
+        return self.asked.encode(answers, outputs_of(self.job.future))
+
+
+def outputs_of(future: Future[Sequence[Array]]) -> Sequence[Array]:
+    """What a job's future gives, waiting for it. Raises ServiceError, RequestCancelledError for one that was cancelled."""
+    try:
+        return future.result()
+    except CancelledError:
+        raise RequestCancelledError("the caller cancelled the request") from None
+
+
 class Inference:
     """The way of a request into the queue of its model; `find` gives the model that a request names."""
 
-    find: Find
-    regions: Regions
+    def __init__(self, find: Find, regions: Regions) -> None:
+        self._find = find
+        self._regions = regions
+        self._templates = Templates()
 
-    def begin(self, message: pb.ModelInferRequest, call: Call, trace: Trace) -> Pending:
-        """Queues a request. Raises ServiceError when it is wrong, or there is no place for it."""
-        served = self.find(message.model_name, message.model_version, trace)
-        request = codec.decode_request(message, trace.timeline.received, self.regions)
-        deliveries = codec.decode_deliveries(message, self.regions)
-        trace.timeline.deadline = _deadline(request, call)
+    def read(self, data: bytes, deadline: float | None, trace: Trace, here: bool = False) -> Pending:
+        """Queues the request in these bytes. Raises ServiceError as `begin` does. `here` is `Batcher.submit`'s."""
+        found = split(data)
+        template = self._templates.get(found.head) if found else None
+        if found and template and (pending := self._alike(template, data, found, deadline, trace, here)):
+            return pending
+        return self.begin(codec.parse(pb.ModelInferRequest, data), deadline, trace, here, found)
+
+    def begin(
+        self, message: pb.ModelInferRequest, deadline: float | None, trace: Trace, here: bool = False, found: Split | None = None
+    ) -> Pending:
+        """Queues a request, and remembers it by what was `found`. Raises ServiceError when it is wrong, or there is no place for it."""
+        trace.request_id = quoted(message.id)
+        served = self._find(message.model_name, message.model_version, trace)
+        request = codec.decode_request(message, trace.timeline.received, self._regions)
+        deliveries = codec.decode_deliveries(message, self._regions)
+        trace.timeline.deadline = _earlier(request.deadline, deadline)
         while True:
             job = served.job(request, trace.timeline.deadline, trace.timeline)
             for name, delivery in deliveries.items():
                 if delivery.classes:
                     classification.check(served.session.signature.outputs[name])
+            if found and not deliveries:
+                timeout = None if request.deadline is None else request.deadline - trace.timeline.received
+                self._templates.learn(found, message.model_version, served, request, job, timeout)
             try:
-                served.batcher.submit(job)
+                served.batcher.submit(job, here)
             except DrainingError:  # taken out of service since it was found: another version may have come in its place
-                again = self.find(message.model_name, message.model_version, trace)
+                again = self._find(message.model_name, message.model_version, trace)
                 if again is served:
                     raise
                 served = again
             else:
-                return Pending(served, request, deliveries, job)
+                return Pending(Asked(served, request.id, request.outputs, deliveries), job)
+
+    def _alike(self, template: Template, data: bytes, found: Split, deadline: float | None, trace: Trace, here: bool) -> Pending | None:
+        """Queues a request that differs from one before in its id and numbers only; None when there is more to it."""
+        served = template.served()
+        if served is None:
+            return None
+        try:
+            id = found.id.decode()
+            if self._find(served.name, template.version, trace) is not served:
+                return None
+        except (UnicodeDecodeError, ServiceError):
+            return None
+        if (feeds := template.feeds(data, found)) is None:
+            return None
+        trace.request_id = quoted(id)
+        timeout = template.timeout
+        trace.timeline.deadline = _earlier(None if timeout is None else trace.timeline.received + timeout, deadline)
+        job = Job(feeds, template.rows, trace.timeline.deadline, trace.timeline, template.priority)
+        try:
+            served.batcher.submit(job, here)
+        except DrainingError:
+            return None
+        return Pending(Asked(served, id, template.outputs, {}), job)
 
 
-def _deadline(request: Request, call: Call) -> float | None:
-    """The earlier of the call's deadline and the request's own, on the monotonic clock."""
-    remaining = call.time_remaining()
-    given = [request.deadline, None if remaining is None else monotonic() + remaining]
-    return min((deadline for deadline in given if deadline is not None), default=None)
+def _earlier(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)

@@ -8,12 +8,15 @@ from time import monotonic
 import grpc
 
 from service import __version__
-from service.errors import InvalidRequestError, NotSupportedError, quoted
+from service.engine.runners import Runners
+from service.errors import InvalidRequestError, NotSupportedError
 from service.repository.registry import Registry, Served
 from service.request import Outcome, Statistics
 from service.rpc import codec, description, metadata, repository_control
 from service.rpc._pb import inference_pb2 as pb
-from service.rpc.boundary import Begin, Boundary, Call, Failure, Trace, failure_of
+from service.rpc.answers import Answers
+from service.rpc.boundary import Begin, Boundary, Call, Failure, Trace, deadline_of, failure_of
+from service.rpc.direct import DirectInference
 from service.rpc.inference import Inference
 from service.rpc.repository_control import Control, NoControl
 from service.rpc.settings import LogSettings, TraceSettings
@@ -65,6 +68,7 @@ class InferenceServicer:
         self._log_settings, self._trace_settings = LogSettings(), TraceSettings()
         self._inference = Inference(self._served, self._regions)
         self._boundary = Boundary((observe, self._trace_settings.record), begin)
+        self._answers = Answers()
         self._streams = Streams(self._inference, self._boundary)
         self.draining = False
 
@@ -75,6 +79,10 @@ class InferenceServicer:
         }
         handlers[STREAM_INFER] = grpc.stream_stream_rpc_method_handler(self._streams.answers)
         return handlers
+
+    def direct(self, runners: Runners | None) -> DirectInference:
+        """ModelInfer for a transport that answers from the completion queue; `runners` for what is cheap to be run by its thread."""
+        return DirectInference(self._inference, self._boundary, runners)
 
     def end_streams(self) -> None:
         """Has streams end when what they have read is answered; they would hold up a stop for the whole grace."""
@@ -107,14 +115,10 @@ class InferenceServicer:
         return description.model_metadata(served, self._registry.versions(served.name)).SerializeToString()
 
     def model_infer(self, data: bytes, call: Call, trace: Trace) -> bytes:
-        message = codec.parse(pb.ModelInferRequest, data)
-        trace.request_id = quoted(message.id)
-        pending = self._inference.begin(message, call, trace)
+        pending = self._inference.read(data, deadline_of(call), trace)
         if not call.add_callback(pending.job.future.cancel):  # type: ignore[arg-type]  # what it returns does not matter
             pending.job.future.cancel()
-        response = pb.ModelInferResponse()
-        pending.answer(response)
-        encoded = response.SerializeToString()
+        encoded = pending.encode(self._answers)
         trace.timeline.answered = monotonic()
         return encoded
 

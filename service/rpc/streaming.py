@@ -14,10 +14,10 @@ from time import monotonic
 
 import grpc
 
-from service.errors import DrainingError, RequestCancelledError, quoted
+from service.errors import DrainingError, RequestCancelledError
 from service.rpc import codec
 from service.rpc._pb import inference_pb2 as pb
-from service.rpc.boundary import Boundary, Failure, Trace, failure_of
+from service.rpc.boundary import Boundary, Failure, Trace, deadline_of, failure_of
 from service.rpc.inference import Inference, Pending
 
 __all__ = ["MAX_IN_FLIGHT", "METHOD", "Streams"]
@@ -82,6 +82,7 @@ class _Stream:
         self._inference = inference
         self._boundary = boundary
         self._context = context
+        self._deadline = deadline_of(context)  # one for all: what is read first is computed first
         self._slots = Semaphore(MAX_IN_FLIGHT)
         self._read: SimpleQueue[_Entry | None] = SimpleQueue()
         self._in_flight: set[_Entry] = set()
@@ -139,8 +140,7 @@ class _Stream:
         try:
             message = codec.parse(pb.ModelInferRequest, data)
             entry.id = message.id
-            entry.trace.request_id = quoted(message.id)
-            entry.pending = self._inference.begin(message, self._context, entry.trace)
+            entry.pending = self._inference.begin(message, self._deadline, entry.trace)
         except Exception as error:  # the boundary of a request: the stream goes on
             entry.failure = failure_of(error, METHOD, entry.trace)
         if self._over:
@@ -153,7 +153,7 @@ class _Stream:
         message = pb.ModelStreamInferResponse()
         if entry.pending is not None:
             try:
-                entry.pending.answer(message.infer_response)
+                entry.pending.fill(message.infer_response)
             except Exception as error:  # the boundary of a request: the stream goes on
                 entry.failure = failure_of(error, METHOD, entry.trace)
         if entry.failure is not None:

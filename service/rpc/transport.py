@@ -5,22 +5,26 @@ Beside the inference service it serves grpc.health.v1 and reflection, so that pr
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
 
 from service.errors import StartupError
 from service.rpc import reflection
+from service.rpc.completion_queue import CompletionQueueLoop, Handler, missing
+from service.rpc.direct import METHOD
 from service.rpc.health import Health
 from service.rpc.servicer import SERVICE
 from service.rpc.tls import from_files
 
 __all__ = ["Transport", "TransportOptions"]
 
+log = logging.getLogger("hornbeam.rpc")
 THREADS = 256  # one for each call in progress: it waits there for its batch
 LAST_WORDS = 1.0  # seconds after the grace for refusals to be sent; then gRPC cuts off what is left
 
@@ -29,6 +33,10 @@ LAST_WORDS = 1.0  # seconds after the grace for refusals to be sent; then gRPC c
 class TransportOptions:
     """How gRPC listens."""
 
+    transport: Annotated[
+        Literal["auto", "queue", "stock"],
+        "How inferences are taken: straight from gRPC's completion queue, or by its stock server; auto is queue where grpcio allows it.",
+    ] = "auto"
     grpc_port: Annotated[int, "Port for gRPC; 0 for any that is free.", (0, 65535)] = 8001
     max_message_bytes: Annotated[int, "Largest message that is taken or sent.", (1, 2**31 - 1)] = 64 * 2**20
     max_metadata_bytes: Annotated[int, "Most that the metadata of a call may be.", (1024, 2**20)] = 16 * 2**10
@@ -57,6 +65,7 @@ class Transport:
         options: TransportOptions,
         handlers: Mapping[str, grpc.RpcMethodHandler[bytes, bytes]],
         end_streams: Callable[[], None] = lambda: None,
+        direct: Handler | None = None,
     ) -> None:
         self._end_streams = end_streams
         self._server = grpc.server(
@@ -68,6 +77,7 @@ class Transport:
         self._health = Health()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._server.add_generic_rpc_handlers(reflection.handlers())
+        self._loop = self._queue_loop(options.transport, direct)
         self.certificates = from_files(options.tls_cert, options.tls_key, options.tls_client_ca)
         try:
             self.port: int = self._listen(f"{host}:{options.grpc_port}")
@@ -82,9 +92,29 @@ class Transport:
             return self._server.add_insecure_port(address)
         return self._server.add_secure_port(address, self.certificates.credentials())
 
+    @property
+    def kind(self) -> str:
+        """Which transport takes inferences: queue or stock."""
+        return "stock" if self._loop is None else "queue"
+
     def start(self) -> None:
         """Begins to take calls."""
-        self._server.start()
+        if self._loop is None:
+            self._server.start()
+        else:
+            self._loop.start()
+
+    def _queue_loop(self, wanted: str, direct: Handler | None) -> CompletionQueueLoop | None:
+        """The completion queue's loop, or None for the stock server's. Raises StartupError when it was asked for and cannot be had."""
+        if wanted == "stock" or direct is None:
+            return None
+        if not (lacking := missing(self._server)):
+            return CompletionQueueLoop(self._server, f"/{SERVICE}/{METHOD}", direct)
+        text = f"grpcio {grpc.__version__} has no {lacking}, which the transport 'queue' is made of"
+        if wanted == "queue":
+            raise StartupError(f"{text}; use --transport stock, or a grpcio that Hornbeam was tested with")
+        log.warning("%s: inferences go through gRPC's stock server, which is slower", text)
+        return None
 
     def set_ready(self, ready: bool, models: Mapping[str, bool] | None = None) -> None:
         """What health checks answer of the server and of each model, and watchers are told; `ready` of all models without any."""

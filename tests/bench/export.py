@@ -17,18 +17,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from tests.bench.__main__ import REPEATS, row, seconds, table
+from tests.bench.models import SAVE
+from tests.bench.table import REPEATS, row, seconds, table
 from tests.conftest import check
 
 RUNS = 10
-SAVE = """
-import keras
-with keras.StatelessScope(initialize_variables=False):
-    model = keras.applications.ResNet50(weights=None)
-from tests.parity.application import scatter
-scatter(model, 0.75)
-model.save({saved!r})
-"""
 OURS = "import builder; builder.load_model({saved!r}).export({exported!r})"
 PEERS = """
 import numpy, keras

@@ -28,8 +28,13 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def forgetting() -> Iterator[None]:
-    """What JAX has compiled for the drawn sizes is not needed again, and would be gigabytes in the end."""
+    """What JAX has compiled for the drawn sizes would be gigabytes in the end.
+
+    And what Keras has left to be initialized, in a scope that leaves it so, it would initialize in a later test, and fail.
+    """
     import jax
+    import keras
 
     yield
+    keras.utils.clear_session()
     jax.clear_caches()  # type: ignore[no-untyped-call]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Semaphore
 from time import monotonic
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 import numpy as np
@@ -36,6 +36,7 @@ PATIENCE = 30.0  # seconds after which something that should have happened did n
 FREE_PORTS = Options(transport=TransportOptions(grpc_port=0), admin=AdminOptions(admin_port=0))
 
 Feeds = Mapping[str, Array]
+TransportKind = Literal["queue", "stock"]
 
 
 @pytest.fixture(scope="session")
@@ -44,10 +45,17 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_repository(tmp_path_factory.mktemp("repository"))
 
 
+@pytest.fixture(scope="session", params=["queue", "stock"])
+def transport(request: pytest.FixtureRequest) -> TransportKind:
+    """What takes inferences: everything that is promised of one is promised of the other."""
+    kind: TransportKind = request.param
+    return kind
+
+
 @pytest.fixture(scope="session")
-def server(repository: Path) -> Iterator[Server]:
-    """One server of all models, for tests that do not count or stop it."""
-    server = Server(repository, FREE_PORTS)
+def server(repository: Path, transport: TransportKind) -> Iterator[Server]:
+    """One server of all models on each transport, for tests that do not count or stop it."""
+    server = Server(repository, replace(FREE_PORTS, transport=TransportOptions(grpc_port=0, transport=transport)))
     server.start()
     yield server
     server.stop()
@@ -61,9 +69,9 @@ def stub(server: Server) -> Iterator[Stub]:
 
 
 @pytest.fixture
-def gated(tmp_path: Path) -> Iterator[Gated]:
+def gated(tmp_path: Path, transport: TransportKind) -> Iterator[Gated]:
     """A server of `add2` whose runs wait at a gate, and whose queue holds four rows."""
-    gated = Gated(save_repository(tmp_path, "add2"), BatchOptions(max_batch_rows=8, max_queue_rows=4))
+    gated = Gated(save_repository(tmp_path, "add2"), BatchOptions(max_batch_rows=8, max_queue_rows=4), transport=transport)
     yield gated
     gated.close()
 
@@ -133,6 +141,7 @@ class Gated:
         options: BatchOptions,
         run: Callable[[Feeds], Sequence[Array]] | None = None,
         padding: Sequence[PaddedAxis] = (),
+        transport: TransportKind = "queue",
     ) -> None:
         self.options = options
         self._padding = padding
@@ -142,7 +151,13 @@ class Gated:
         self.registry = registry_of(find_models(repository), self._load)
         self.metrics = Metrics()
         self.servicer = InferenceServicer(self.registry, self.outcomes.put, self.metrics.statistics)
-        self.transport = Transport("127.0.0.1", TransportOptions(grpc_port=0), self.servicer.handlers())
+        self.transport = Transport(
+            "127.0.0.1",
+            TransportOptions(grpc_port=0, transport=transport),
+            self.servicer.handlers(),
+            self.servicer.end_streams,
+            self.servicer.direct(None),
+        )
         self.transport.start()
         self.stub = Stub(self.transport.port)
 

@@ -53,7 +53,7 @@ def test_decisions_have_no_clock_and_no_thread(name: str) -> None:
 
 # Packages, and the only rooms that may import them.
 OWNERS = {
-    "grpc": {"rpc", "client"},
+    "grpc": {"rpc", "client", "bench"},
     "google": {"rpc"},
     "prometheus_client": {"metrics"},
     "onnxruntime": {"engine"},

@@ -1,0 +1,66 @@
+"""ModelInfer without a thread that waits: whoever has the answer sends it.
+
+What is cheap to compute is run by the thread that polls the completion queue, as soon as the queue is empty; what is costly
+is run by the model's runners, which answer from where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from functools import partial
+from time import monotonic
+
+from service.engine.runners import Runners
+from service.request import Array
+from service.rpc import metadata
+from service.rpc.answers import Answers
+from service.rpc.boundary import Boundary, Failure, Trace, deadline_of, failure_of
+from service.rpc.completion_queue import QueueCall
+from service.rpc.inference import Asked, Inference, outputs_of
+
+__all__ = ["METHOD", "DirectInference"]
+
+METHOD = "ModelInfer"
+AT_A_TIME = 0.002  # seconds of cheap runs, after which the queue is looked at again
+
+
+class DirectInference:
+    """Serves ModelInfer from the completion queue; cheap work is done on its thread where `runners` are given."""
+
+    def __init__(self, inference: Inference, boundary: Boundary, runners: Runners | None) -> None:
+        self._inference = inference
+        self._boundary = boundary
+        self._runners = runners
+        self._answers = Answers()
+
+    def begin(self, message: bytes, call: QueueCall) -> None:
+        """Takes a call; it is ended when its request has been computed, or at once when it cannot be."""
+        trace = self._boundary.enter(METHOD, call.metadata())
+        try:
+            pending = self._inference.read(message, deadline_of(call), trace, here=self._runners is not None)
+        except Exception as error:  # the boundary
+            self._end(call, trace, failure_of(error, METHOD, trace))
+            return
+        future = pending.job.future  # whose callback must not lead back to it: the message would stay until the next collection
+        if not future.done():
+            call.add_callback(future.cancel)
+        future.add_done_callback(partial(self._answer, pending.asked, call, trace))
+
+    def flush(self) -> bool:
+        """Runs what was left to the queue's thread; whether more of it is left."""
+        return self._runners is not None and self._runners.work_here(AT_A_TIME)
+
+    def _answer(self, asked: Asked, call: QueueCall, trace: Trace, future: Future[Sequence[Array]]) -> None:
+        try:
+            encoded = asked.encode(self._answers, outputs_of(future))
+        except Exception as error:  # the boundary
+            self._end(call, trace, failure_of(error, METHOD, trace))
+            return
+        trace.timeline.answered = monotonic()
+        self._boundary.leave(METHOD, trace, None)
+        call.answer(encoded, metadata.timing(trace.timeline) if trace.debug else ())
+
+    def _end(self, call: QueueCall, trace: Trace, failure: Failure) -> None:
+        self._boundary.leave(METHOD, trace, failure)
+        call.refuse(failure.code, failure.text, failure.trailers)

@@ -1,0 +1,79 @@
+"""Requests like those before: what all with one head have in common is worked out once.
+
+The head of a request, all that stands before its tensors but the id, says of which model it is, and of what names, types
+and shapes its tensors are. Once such a request has been decoded and accepted in full, the next with the same bytes in its
+head, for the same version of the model, differs in its id and its numbers only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from weakref import ReferenceType, ref
+
+import numpy as np
+
+from service.engine.batcher import Job
+from service.repository.registry import Served
+from service.request import Array, Request
+from service.rpc.wire import Split
+
+__all__ = ["Template", "Templates"]
+
+_MOST = 1024  # heads that are remembered; whoever sends more kinds of requests pays for it
+# Datatypes whose bytes are the array as they are.
+_FIXED = frozenset(("FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"))
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What requests of one head are: `version` as it was asked for, `timeout` in seconds.
+
+    `tensors` has for each input, in the model's order, the place of its bytes among the raw contents, its name, dtype and
+    shape, and how many bytes it has.
+    """
+
+    served: ReferenceType[Served]  # which may be unloaded: nothing that is remembered keeps it in memory
+    version: str
+    outputs: tuple[str, ...]
+    priority: int
+    timeout: float | None
+    rows: int
+    tensors: tuple[tuple[int, str, np.dtype[Any], tuple[int, ...], int], ...]
+
+    def feeds(self, message: bytes, found: Split) -> Mapping[str, Array] | None:
+        """The arrays by input, as views of the message; None when their sizes are not what the head says."""
+        raws = found.raws
+        if len(raws) != len(self.tensors):
+            return None
+        feeds: dict[str, Array] = {}
+        for index, name, dtype, shape, size in self.tensors:
+            start, end = raws[index]
+            if end - start != size:
+                return None
+            feeds[name] = np.ndarray(shape, dtype, message, start)
+        return feeds
+
+
+class Templates:
+    """The templates of the heads that were seen."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Template] = {}
+
+    def get(self, head: bytes) -> Template | None:
+        """The template of a head; the version that it is of may have been replaced since."""
+        return self._known.get(head)
+
+    def learn(self, found: Split, version: str, served: Served, request: Request, job: Job, timeout: float | None) -> None:
+        """Remembers a request that was accepted, if those like it can be told by their head."""
+        if job.alone or served.batcher.padding or len(found.raws) != len(request.inputs):
+            return
+        if any(tensor.datatype.name not in _FIXED for tensor in request.inputs):
+            return
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        places = {tensor.name: index for index, tensor in enumerate(request.inputs)}
+        tensors = tuple((places[name], name, array.dtype, array.shape, array.nbytes) for name, array in job.feeds.items())
+        self._known[found.head] = Template(ref(served), version, request.outputs, request.priority, timeout, job.rows, tensors)
