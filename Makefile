@@ -4,13 +4,42 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-gpu test-kserve parity check bench bench-export proto clean
+.PHONY: demo test test-gpu test-kserve test-deploy deploy-tools manifests locks sbom parity check bench bench-export proto clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python tests/digits/demo.py
 
-test: $(VENV)/.installed-test $(VENV)/.prometheus
+test: $(VENV)/.installed-test $(VENV)/.prometheus deploy-tools
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# What takes minutes: images built and run, alerts made to fire, rollouts under load. As root on Debian it installs what it needs.
+test-deploy: $(VENV)/.installed-test deploy-tools
+	$(BIN)/python -m tests.deploy.machine
+	$(BIN)/python -m pytest -m deploy tests/deploy
+
+# Helm, kubectl, promtool and their like, into .venv-deploy; what cannot be had is said, and its tests are skipped.
+deploy-tools: $(VENV)/.installed-test
+	$(BIN)/python -m tests.deploy.tools
+
+# What the images install, by hash, out of deploy/container/*.in.
+locks:
+	$(PYTHON) -m venv .venv-deploy/uv
+	.venv-deploy/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	for name in cpu cuda builder build; do (cd deploy/container && ../../.venv-deploy/uv/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url $$name.in --output-file $$name.lock) || exit 1; done
+
+# What is in each image, as CycloneDX, out of its lock.
+sbom:
+	$(PYTHON) -m venv .venv-deploy/sbom
+	.venv-deploy/sbom/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom
+	mkdir -p dist
+	for name in cpu cuda builder; do .venv-deploy/sbom/bin/cyclonedx-py requirements --output-reproducible --of JSON \
+	  --output-file dist/$$name.cdx.json deploy/container/$$name.lock || exit 1; done
+
+# What is generated in deploy/: the plain manifests out of the chart, and the dashboards.
+manifests: $(VENV)/.installed-test deploy-tools
+	$(BIN)/python deploy/monitoring/dashboards.py
+	$(BIN)/python -m tests.deploy.manifests
 
 # Needs onnxruntime-gpu in onnxruntime's place, and a device; each test says why where it is skipped.
 test-gpu: $(VENV)/.installed-test
@@ -39,7 +68,7 @@ proto: $(VENV)/.installed-test
 	$(BIN)/python proto/generate.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-kserve build dist models *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-kserve $(VENV)-deploy build dist models *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hornbeam needs Python 3.11 or newer, and this is " + sys.version)'

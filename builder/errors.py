@@ -8,6 +8,7 @@
     │   └── UnknownClassError   (TypeError)   a config names a class that nobody gave
     ├── ModelFileError                        a file cannot be opened, or not safely
     ├── ExportError                           nothing was written, and why
+    ├── PackError                             no image was written, and why
     └── SourceError                           a command's SOURCE names no model
 
 Where Keras raises a built-in class, ours is also of that class, so that a user's `except` keeps working.
@@ -21,6 +22,7 @@ __all__ = [
     "ModelFileError",
     "NetworkError",
     "NotBuiltError",
+    "PackError",
     "SourceError",
     "SymbolicError",
     "UnknownClassError",
@@ -59,6 +61,10 @@ class ModelFileError(HornbeamError):
 
 class ExportError(HornbeamError):
     """An export was refused; nothing was written."""
+
+
+class PackError(HornbeamError):
+    """A repository cannot be made an image of; nothing was written."""
 
 
 class SourceError(HornbeamError):

@@ -5,6 +5,7 @@ import click
 from builder.cli.diff import diff
 from builder.cli.export import export
 from builder.cli.inspect import inspect
+from builder.cli.pack import pack
 from builder.cli.plot import plot
 from builder.cli.summary import summary
 
@@ -21,5 +22,5 @@ def main() -> None:
     """
 
 
-for command in (export, inspect, diff, summary, plot):
+for command in (export, inspect, diff, summary, plot, pack):
     main.add_command(command)

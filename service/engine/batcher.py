@@ -82,11 +82,13 @@ class Batcher:
         with self._runners.lock:
             return max(0.0, monotonic() - self._queue.oldest)
 
-    def submit(self, job: Job, here: bool = False) -> None:
+    def submit(self, job: Job, here: bool = False) -> bool:
         """Queues a job. Raises QueueFullError or DrainingError.
 
         `here` says that the caller will run `Runners.work_here` soon: what is cheap is then left to it, and no thread is woken.
+        Whether it was left is what is given back.
         """
+        left = False
         now = monotonic()
         options = self.options
         job.priority = options.priority(job.priority)
@@ -97,15 +99,15 @@ class Batcher:
                 raise DrainingError(f"model '{self.name}' version {self.version} is about to be unloaded")
             pushed = self._queue.push(job, now)
             job.timeline.queued = now
-            if pushed.accepted and here and self._is_cheap():
-                self._runners.leave_here(self)
-            elif pushed.accepted:
-                self._runners.wake(self)
+            if pushed.accepted:
+                left = here and self._is_cheap()
+                (self._runners.leave_here if left else self._runners.wake)(self)
         for victim in pushed.shed:
             _refuse(victim, self._full(victim))
         _expire(pushed.dropped)
         if not pushed.accepted:
             raise self._full(job)
+        return left
 
     def drain(self) -> None:
         """Takes no more jobs, finishes those it has, and returns when that is done."""

@@ -43,7 +43,7 @@ class DirectInference:
             self._end(call, trace, failure_of(error, METHOD, trace))
             return
         future = pending.job.future  # whose callback must not lead back to it: the message would stay until the next collection
-        if not future.done():
+        if not pending.here:  # else it is computed before a cancellation could be heard of
             call.add_callback(future.cancel)
         future.add_done_callback(partial(self._answer, pending.asked, call, trace))
 

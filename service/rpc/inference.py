@@ -61,10 +61,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A request in the queue."""
+    """A request in the queue; `here` says that it was left to the calling thread, which will run it soon."""
 
     asked: Asked
     job: Job
+    here: bool = False
 
     def fill(self, message: pb.ModelInferResponse) -> None:
         """Waits for the outputs, and puts those that were asked for into `message`. Raises ServiceError when there are none."""
@@ -117,14 +118,14 @@ class Inference:
                 timeout = None if request.deadline is None else request.deadline - trace.timeline.received
                 self._templates.learn(found, message.model_version, served, request, job, timeout)
             try:
-                served.batcher.submit(job, here)
+                left = served.batcher.submit(job, here)
             except DrainingError:  # taken out of service since it was found: another version may have come in its place
                 again = self._find(message.model_name, message.model_version, trace)
                 if again is served:
                     raise
                 served = again
             else:
-                return Pending(Asked(served, request.id, request.outputs, deliveries), job)
+                return Pending(Asked(served, request.id, request.outputs, deliveries), job, left)
 
     def _alike(self, template: Template, data: bytes, found: Split, deadline: float | None, trace: Trace, here: bool) -> Pending | None:
         """Queues a request that differs from one before in its id and numbers only; None when there is more to it."""
@@ -144,10 +145,10 @@ class Inference:
         trace.timeline.deadline = _earlier(None if timeout is None else trace.timeline.received + timeout, deadline)
         job = Job(feeds, template.rows, trace.timeline.deadline, trace.timeline, template.priority)
         try:
-            served.batcher.submit(job, here)
+            left = served.batcher.submit(job, here)
         except DrainingError:
             return None
-        return Pending(Asked(served, id, template.outputs, {}), job)
+        return Pending(Asked(served, id, template.outputs, {}), job, left)
 
 
 def _earlier(one: float | None, other: float | None) -> float | None:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, current_thread
 from time import monotonic
 from typing import Any
 
@@ -614,3 +614,78 @@ def wrong(job: Job, values: Array) -> str:
     except RequestExpiredError:
         return "" if job.deadline is not None else "expired without a deadline"
     return "" if found == (2 * values).tolist() else f"{values} became {found}"
+
+
+# Work that is left to the calling thread.
+
+
+class Left:
+    """A batcher whose runs are known to take `seconds` a row, and the threads that they were on."""
+
+    def __init__(self, seconds: float, options: BatchOptions = OPTIONS) -> None:
+        self.threads: list[str] = []
+        self.runners = Runners(1)
+        self.batcher = Batcher("m", "3", self._run, options, True, 1, lambda run: None, shared=self.runners)
+        for _ in range(5):
+            self.batcher.cost.observe(((1,),), 1, seconds)
+
+    def _run(self, feeds: Feeds) -> Sequence[Array]:
+        self.threads.append(current_thread().name)
+        return double(feeds)
+
+    def close(self) -> None:
+        self.batcher.drain()
+        self.runners.close()
+
+
+@pytest.fixture
+def lefts() -> Iterator[list[Left]]:
+    made: list[Left] = []
+    yield made
+    for left in made:
+        left.close()
+
+
+def test_cheap_work_is_run_by_the_calling_thread_all_at_once(lefts: list[Left]) -> None:
+    lefts.append(left := Left(1e-6))
+    jobs = [job_of(value) for value in (1.0, 2.0, 3.0)]
+    assert all(left.batcher.submit(job, here=True) for job in jobs)
+    assert not any(job.future.done() for job in jobs)
+    assert not left.runners.work_here(PATIENCE)
+    assert [answer(job) for job in jobs] == [[2.0], [4.0], [6.0]]
+    assert left.threads == [current_thread().name]
+
+
+KEPT_APART = {
+    "costly work": (0.1, OPTIONS),
+    "work of unknown cost": (0.0, OPTIONS),
+    "work that is held back for more": (1e-6, BatchOptions(max_batch_rows=8, max_delay_seconds=0.001)),
+}
+
+
+@pytest.mark.parametrize(("seconds", "options"), KEPT_APART.values(), ids=KEPT_APART.keys())
+def test_other_work_is_the_runners(lefts: list[Left], seconds: float, options: BatchOptions) -> None:
+    lefts.append(left := Left(seconds, options))
+    job = job_of(1.0)
+    assert not left.batcher.submit(job, here=True)
+    assert not left.runners.work_here(0.0)
+    assert answer(job) == [2.0]
+    assert left.threads == ["runner-0"]
+
+
+def test_work_that_was_left_is_finished_when_the_model_is_drained(lefts: list[Left]) -> None:
+    lefts.append(left := Left(1e-6))
+    job = job_of(1.0)
+    assert left.batcher.submit(job, here=True)
+    left.batcher.drain()
+    assert answer(job) == [2.0]
+
+
+def test_no_more_is_run_than_there_is_time_for(lefts: list[Left]) -> None:
+    lefts.append(left := Left(1e-6))
+    job = job_of(1.0)
+    left.batcher.submit(job, here=True)
+    assert left.runners.work_here(0.0)
+    assert not job.future.done()
+    assert not left.runners.work_here(PATIENCE)
+    assert job.future.done()
