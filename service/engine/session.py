@@ -95,10 +95,7 @@ class Session:
         except Exception as error:  # ONNX Runtime raises a class of its own for each of its codes
             if stop is not None and stop.options.terminate:
                 raise RequestCancelledError("the request was cancelled while the model ran") from error
-            failure = _failure(error)
-            # What a caller did wrong is in the answer, and with it in the line of the call.
-            log.log(logging.DEBUG if isinstance(failure, InvalidRequestError) else logging.WARNING, "%s failed: %s", self.path, error)
-            raise failure from error
+            raise _failure(error) from error
 
     def warm(self, rows: Iterable[int]) -> float:
         """Runs every one of these batch sizes, so that no request is its first, and gives the seconds that this took.
