@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +12,8 @@ from typing import Annotated, ClassVar
 from service.errors import StartupError
 
 __all__ = ["Admin", "AdminOptions"]
+
+log = logging.getLogger("hornbeam.admin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +80,23 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 10  # seconds for a peer to say what it wants
 
     def do_GET(self) -> None:
-        route = self.routes.get(self.path.split("?", 1)[0])
-        status, body, content_type = route(self.headers.get("Accept", "")) if route else _text(404, f"there are {', '.join(self.routes)}")
+        status, body, content_type = self._answer(self.path.split("?", 1)[0])
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def _answer(self, path: str) -> Answer:
+        route = self.routes.get(path)
+        if route is None:
+            return _text(404, f"there are {', '.join(self.routes)}")
+        try:
+            return route(self.headers.get("Accept", ""))
+        except Exception:  # a bug: who asks must hear of it, and the log have it in its own form
+            log.exception("%s failed", path)
+            return _text(500, "internal error; the server's log has the details")
 
     do_HEAD = do_GET  # noqa: N815  the base class's name
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from types import FrameType
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -150,14 +151,19 @@ def run(path: Path, **values: Any) -> None:
 
     Each option is a flag, an environment variable, or a key in its part's table of the --config file; the first of these counts.
     """
-    options = declared.build(Options, values)
-    logs.configure(options.logging)
     signals = _Signals()
     try:
+        options = declared.build(Options, values)
+        logs.configure(options.logging)
         server = _server(path, options, signals)
-        server.start()
+        ready = _start(server, signals)
     except StartupError as error:
         raise _Failure(str(error)) from error
+    if not ready:
+        server.stop()
+        click.echo("stopped before it was ready")
+        sys.stdout.flush()
+        os._exit(0)  # what is being loaded cannot be interrupted, and is of no use to anybody
     host, models = options.server.host, ", ".join(server.serving)
     click.echo(f"ready: gRPC on {host}:{server.grpc_port}, metrics on http://{host}:{server.admin_port}/metrics, serving {models}")
     signals.stop.wait()
@@ -209,6 +215,28 @@ def _server(path: Path, options: Options, signals: _Signals) -> Server | Parent:
     from service.workers import Parent
 
     return Parent(path, options, signals.stop.set)
+
+
+def _start(server: Server | Parent, signals: _Signals) -> bool:
+    """Starts the server, on a thread of its own: a load hears no signal. False when it was told to stop meanwhile.
+
+    Raises StartupError.
+    """
+    errors: list[Exception] = []
+
+    def start() -> None:
+        try:
+            server.start()
+        except Exception as error:
+            errors.append(error)
+
+    thread = Thread(target=start, name="start", daemon=True)
+    thread.start()
+    while thread.is_alive() and not signals.stop.is_set():
+        thread.join(0.05)
+    if errors:
+        raise errors[0]
+    return not thread.is_alive()
 
 
 class _Signals:

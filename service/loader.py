@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from service.engine import padding_trial
 from service.engine.batcher import Batcher, BatchOptions
 from service.engine.padding import Padding
 from service.engine.runners import Runners
@@ -47,6 +48,8 @@ class ModelLoader:
         if given.load.replay_samples:
             replay(session)
         padding = Padding(settings.padding, session.signature)
+        if given.load.check_padding:
+            padding_trial.check(session, padding)
         warmup = session.warm(_sizes(given.batching)) if given.load.warm_up else 0.0
         batcher = Batcher(
             file.name,

@@ -119,6 +119,7 @@ def _of_call(outcome: Outcome) -> dict[str, Any]:
         "version": outcome.version,
         "code": outcome.code,
         "reason": outcome.reason,
+        "cause": outcome.cause,
         "request_id": outcome.request_id,
         "trace_id": outcome.trace,
         "seconds": round(timeline.ended - timeline.received, 6) if timeline.ended else None,

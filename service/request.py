@@ -148,7 +148,8 @@ class Outcome:
     """What became of one call: told once, and turned into metrics by a table.
 
     `model` and `version` are empty unless they are those of a model that is there: callers must not make up labels.
-    `trace` is the id of the trace that it belongs to, `sampled` whether anybody keeps that; `text` is what the caller was told.
+    `trace` is the id of the trace that it belongs to, `sampled` whether anybody keeps that; `text` is what the caller was told,
+    `cause` what ONNX Runtime said of it, which may hold paths and is for the log.
     """
 
     method: str
@@ -161,6 +162,7 @@ class Outcome:
     sampled: bool = False
     request_id: str = ""
     text: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,8 @@ def session_options(options: DeviceOptions, threads: int) -> Any:
     made = onnxruntime.SessionOptions()
     made.intra_op_num_threads = threads
     made.inter_op_num_threads = 1
-    made.log_severity_level = 3
+    # What fails is raised as well, and said in the log's own lines; on a GPU it says on stderr alone why that cannot be used.
+    made.log_severity_level = 4 if options.device == "cpu" else 3
     made.graph_optimization_level = {
         "all": level.ORT_ENABLE_ALL,
         "extended": level.ORT_ENABLE_EXTENDED,

@@ -15,7 +15,7 @@ import numpy as np
 from service.errors import InvalidRequestError, StartupError
 from service.request import Array, Dim, Signature, TensorSpec
 
-__all__ = ["UNPADDED", "Fitted", "PaddedAxis", "Padding"]
+__all__ = ["UNPADDED", "Fitted", "PaddedAxis", "Padding", "axis_name"]
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -84,6 +84,11 @@ class Padding:
         self._check_shared(signature)
         self._cuts = [self._cuts_of(spec, signature) if axes else () for spec in signature.outputs.values()]
 
+    @property
+    def buckets(self) -> Mapping[str, tuple[int, ...]]:
+        """The sizes that each padded axis may have, by its name."""
+        return {axis.name: axis.buckets for axis in self._axes}
+
     def __bool__(self) -> bool:
         return bool(self._axes)
 
@@ -92,11 +97,12 @@ class Padding:
         if not self._axes:
             return Fitted(feeds)
         lengths = self._lengths(model, feeds)
-        whole = {name: feeds[name] if name in feeds else self._mask(self.masks[name], feeds, lengths) for name in self._inputs}
+        present = [name for name in self._inputs if name in feeds or name in self.masks]  # the model has its own of what may be left out
+        whole = {name: feeds[name] if name in feeds else self._mask(self.masks[name], feeds, lengths) for name in present}
         shapes = {name: list(array.shape[1:]) for name, array in whole.items()}
         for axis in self._axes:
             shapes[axis.input][axis.axis - 1] = self._bucket(model, axis, lengths[axis.name])
-        return Fitted(whole, tuple(tuple(shapes[name]) for name in self._inputs), lengths)
+        return Fitted(whole, tuple(map(tuple, shapes.values())), lengths)
 
     def cut(self, outputs: Sequence[Array], lengths: Mapping[str, int]) -> list[Array]:
         """The outputs of one request without what its padding added, as views."""
@@ -146,7 +152,7 @@ class Padding:
             raise _wrong(padded, f"buckets ascend from 1 or more, and there is at least one; they are {list(padded.buckets)}")
         if any((axis.input, axis.axis) == (padded.input, padded.axis) for axis in self._axes):
             raise _wrong(padded, "it is given twice")
-        axis = _Axis(padded.input, padded.axis, dim or f"{padded.input}[{padded.axis}]", padded.buckets)
+        axis = _Axis(padded.input, padded.axis, axis_name(padded.input, padded.axis, dim), padded.buckets)
         fill = _fill(padded, spec)
         if self.fills.setdefault(padded.input, fill) != fill:
             raise _wrong(padded, "another axis of the input is filled with another value")
@@ -199,6 +205,11 @@ class Padding:
 
 
 UNPADDED = Padding((), Signature({}, {}, False))
+
+
+def axis_name(input: str, axis: int, dim: Dim) -> str:
+    """What a free axis of an input is called: axes of one name have one length, and one without a name is like no other."""
+    return str(dim) if dim else f"{input}[{axis}]"
 
 
 def _cut(output: Array, cuts: Iterable[tuple[int, str]], lengths: Mapping[str, int]) -> Array:

@@ -36,6 +36,7 @@ class LoadOptions:
     """What a model has to go through before it serves."""
 
     replay_samples: Annotated[bool, "Whether a model must answer the samples that were exported with it as it did then."] = True
+    check_padding: Annotated[bool, "Whether a model that is padded must answer rows padded to each bucket as it does without."] = True
     warm_up: Annotated[bool, "Whether a model runs each batch size once before it is ready, so that no request is the first."] = True
 
 

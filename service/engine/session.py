@@ -95,7 +95,6 @@ class Session:
         except Exception as error:  # ONNX Runtime raises a class of its own for each of its codes
             if stop is not None and stop.options.terminate:
                 raise RequestCancelledError("the request was cancelled while the model ran") from error
-            log.warning("%s failed: %s", self.path, error)
             raise _failure(error) from error
 
     def warm(self, rows: Iterable[int]) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from service.engine.bfloat16 import from_float, is_bfloat16, to_float
 from service.request import Array, Datatype, TensorSpec
 
-__all__ = ["same", "sample", "zeros"]
+__all__ = ["close", "same", "sample", "zeros"]
 
 _FREE = 2  # elements on a free axis of a sample
 _FINE, _COARSE = 1e-4, 1e-2  # tolerances of 32 and more bits, and of 16
@@ -45,3 +45,16 @@ def same(rows: Sequence[Array], together: Array, datatype: Datatype) -> bool:
         return bool(np.all(alone == together))
     tolerance = _FINE if alone.dtype.itemsize > 2 else _COARSE
     return bool(np.allclose(alone, together, rtol=tolerance, atol=tolerance, equal_nan=True))
+
+
+def close(expected: Array, found: Array, datatype: Datatype, tolerance: float = 0.0) -> bool:
+    """Whether two answers are one up to rounding, relative to the largest number: `tolerance` at least, or that of the datatype."""
+    if expected.shape != found.shape:
+        return False
+    if is_bfloat16(datatype):
+        expected, found = to_float(expected), to_float(found)
+    if expected.dtype.kind != "f":
+        return bool(np.all(expected == found))
+    bound = max(tolerance, _FINE if datatype.numpy.itemsize > 2 else _COARSE)
+    scale = float(np.max(np.abs(expected), initial=0.0, where=np.isfinite(expected)))
+    return bool(np.allclose(found, expected, rtol=bound, atol=bound * scale, equal_nan=True))

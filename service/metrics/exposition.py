@@ -139,7 +139,7 @@ class Metrics:
         calls = Counter(self._in_progress())
         statuses = list(self._models())
         return [
-            ModelReading(status, calls[status.model, status.version], self._warmups.get((status.model, status.version)))
+            ModelReading(status, status.served, calls[status.model, status.version], self._warmups.get((status.model, status.version)))
             for status in statuses
         ]
 

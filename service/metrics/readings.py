@@ -10,21 +10,25 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from service import __version__
+from service.engine.cost import Costs
 from service.metrics import cgroup
 from service.metrics.cgroup import Cgroup
-from service.repository.registry import ModelStatus, State
+from service.repository.registry import ModelStatus, Served, State
 
 __all__ = ["ModelReading", "ServerReading", "ServerState", "WorkersReading"]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelReading:
-    """A version of a model, the calls in progress for it, and how long its warm-up took."""
+    """A version of a model, the calls in progress for it, and how long its warm-up took.
+
+    `served` is what there was of it at the moment of reading: it may be unloaded while it is told of.
+    """
 
     status: ModelStatus
+    served: Served | None = None
     requests: int = 0
     warmup_seconds: float | None = None
 
@@ -38,11 +42,11 @@ class ModelReading:
 
     @property
     def provider(self) -> str:
-        return self.status.provider
+        return self.served.session.provider if self.served else ""
 
     @property
     def source_sha256(self) -> str:
-        return self.status.source_sha256
+        return self.served.source_sha256 if self.served else ""
 
     @property
     def device(self) -> str:
@@ -52,22 +56,47 @@ class ModelReading:
     @property
     def requested_device(self) -> str:
         """What it was to run on."""
-        return str(self.of_session("requested_device", self.device))
+        return self.served.session.requested_device if self.served else ""
 
     @property
     def states(self) -> Mapping[str, float]:
         """1 for the state that it is in, and 0 for each of the others."""
         return {state.value: float(state is self.status.state) for state in State}
 
-    def of_session(self, name: str, default: Any) -> Any:
-        return getattr(self.status.served.session, name, default) if self.status.served else default
+    @property
+    def memory(self) -> Mapping[str, float] | None:
+        """Bytes by what they are for; None while there is no model."""
+        return {"weights": self.served.session.memory_bytes} if self.served else None
 
-    def of_batcher(self, name: str, default: Any) -> Any:
-        return getattr(self.status.served.batcher, name, default) if self.status.served else default
+    @property
+    def running(self) -> int:
+        """Runs in progress."""
+        return self.served.batcher.running if self.served else 0
 
-    def of_cost(self, name: str) -> float | None:
-        """A number of the learned cost model; 0 before it has learned, None while there is no model."""
-        return getattr(self.of_batcher("cost", None), name, 0.0) if self.status.served else None
+    @property
+    def waiting_requests(self) -> int:
+        """Requests in the queue."""
+        return self.served.batcher.waiting_requests if self.served else 0
+
+    @property
+    def waiting_rows(self) -> int:
+        """Rows in the queue."""
+        return self.served.batcher.waiting_rows if self.served else 0
+
+    @property
+    def running_rows(self) -> int:
+        """Rows that are being run."""
+        return self.served.batcher.running_rows if self.served else 0
+
+    @property
+    def oldest_age_seconds(self) -> float:
+        """How long the first of them has waited."""
+        return self.served.batcher.oldest_age_seconds() if self.served else 0.0
+
+    @property
+    def cost(self) -> Costs | None:
+        """What its runs have been seen to take; None while there is no model."""
+        return self.served.batcher.cost if self.served else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,18 +160,18 @@ LOAD_METRICS: tuple[Metric[Load], ...] = (
 )
 MODEL_METRICS: tuple[Metric[ModelReading], ...] = (
     Metric("hornbeam_inflight_requests", "gauge", "Calls about the model that have not ended.", MODEL, lambda read: read.requests),
-    Metric("hornbeam_inflight_executions", "gauge", "Runs of the model in progress.", MODEL, lambda read: read.of_batcher("running", 0)),
-    Metric("hornbeam_queue_requests", "gauge", "Requests that wait to be run.", MODEL, lambda read: read.of_batcher("waiting_requests", 0)),
-    Metric("hornbeam_queue_rows", "gauge", "Rows that wait to be run.", MODEL, lambda read: read.status.waiting_rows),
+    Metric("hornbeam_inflight_executions", "gauge", "Runs of the model in progress.", MODEL, lambda read: read.running),
+    Metric("hornbeam_queue_requests", "gauge", "Requests that wait to be run.", MODEL, lambda read: read.waiting_requests),
+    Metric("hornbeam_queue_rows", "gauge", "Rows that wait to be run.", MODEL, lambda read: read.waiting_rows),
     Metric(
         "hornbeam_queue_oldest_age_seconds",
         "gauge",
         "How long the first of the waiting requests has waited.",
         MODEL,
-        lambda read: read.of_batcher("oldest_age_seconds", float)(),
+        lambda read: read.oldest_age_seconds,
         across="max",
     ),
-    Metric("hornbeam_running_rows", "gauge", "Rows that are being run.", MODEL, lambda read: read.status.running_rows),
+    Metric("hornbeam_running_rows", "gauge", "Rows that are being run.", MODEL, lambda read: read.running_rows),
     Metric(
         "hornbeam_model_ready",
         "gauge",
@@ -199,7 +199,7 @@ MODEL_METRICS: tuple[Metric[ModelReading], ...] = (
         "gauge",
         "Memory that the model takes, as far as it is known.",
         (*MODEL, "kind"),
-        lambda read: {"weights": read.of_session("memory_bytes", 0)} if read.status.served else None,
+        lambda read: read.memory,
     ),
     Metric(
         "hornbeam_model_info",
@@ -214,7 +214,7 @@ MODEL_METRICS: tuple[Metric[ModelReading], ...] = (
         "gauge",
         "What a run costs whatever its rows, as learned; 0 before.",
         MODEL,
-        lambda read: read.of_cost("fixed_seconds"),
+        lambda read: None if read.cost is None else read.cost.fixed_seconds,
         across="max",
     ),
     Metric(
@@ -222,7 +222,7 @@ MODEL_METRICS: tuple[Metric[ModelReading], ...] = (
         "gauge",
         "What each row adds to a run, as learned; 0 before.",
         MODEL,
-        lambda read: read.of_cost("per_row_seconds"),
+        lambda read: None if read.cost is None else read.cost.per_row_seconds,
         across="max",
     ),
 )

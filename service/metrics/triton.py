@@ -73,7 +73,7 @@ def families(
     for read in models:
         for reason, count in _by_reason(rejections(read.model, read.version)).items():
             failures.add_metric([read.model, read.version, reason], count)
-        pending.add_metric([read.model, read.version], read.of_batcher("waiting_requests", 0))
+        pending.add_metric([read.model, read.version], read.waiting_requests)
         loading.add_metric([read.model, read.version], read.status.load_seconds)
     yield from (failures, pending, loading)
 

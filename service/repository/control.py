@@ -50,7 +50,9 @@ class RepositoryOptions:
 
 
 def first_look(path: Path, options: RepositoryOptions) -> Mapping[str, ModelFolder]:
-    """Every model at `path` by name. Raises StartupError when there is nothing, and no model may come later."""
+    """Every model at `path` by name. Raises StartupError when there is nothing and none may come later, or for options at odds."""
+    if options.load_model and options.model_control != "explicit":
+        raise StartupError(f"--load-model needs --model-control explicit; with {options.model_control} every model is loaded")
     if options.model_control == "none":
         find_models(path)
     return find_folders(path)
@@ -124,7 +126,11 @@ class Control:
         if not is_name(name):
             raise ModelNotFoundError(f"failed to load '{quoted(name)}': no model can be called that")
         directory = _write(name, files) if files else None
-        folder = find_folder(Path(directory.name) if directory else self._path, name)
+        try:
+            folder = find_folder(Path(directory.name) if directory else self._path, name)
+        except StartupError as error:
+            log.error("failed to load '%s': %s", name, error)
+            raise LoadFailedError(f"failed to load '{name}': its directory cannot be read; the server's log says why") from error
         if folder is None or not folder.versions:
             raise ModelNotFoundError(f"failed to load '{quoted(name)}', failed to poll from model repository: there is no such model")
         if failed := self._reconcile(folder, config, again=True):
@@ -147,14 +153,14 @@ class Control:
         """Follows what has changed since the last look. A model that is still being written is left for the next."""
         try:
             found = find_folders(self._path)
-        except (OSError, StartupError) as error:
+        except StartupError as error:
             log.warning("the repository cannot be read, and what serves stays: %s", error)
             return
         self.follow(found)
 
     def follow(self, found: Mapping[str, ModelFolder]) -> None:
         """Does what `refresh` does with what there is by now, as somebody has found it."""
-        for name in self._seen.keys() | found.keys():
+        for name in sorted(self._seen.keys() | found.keys()):
             folder, before = found.get(name), self._seen.get(name)
             if folder != before:  # it may be half-written: only what has kept still from one look to the next is loaded
                 continue
@@ -185,7 +191,10 @@ class Control:
 
     def _poll(self) -> None:
         while not self._stopped.wait(self._options.poll_seconds):
-            self.refresh()
+            try:
+                self.refresh()
+            except Exception:  # a bug: the next look must come all the same
+                log.exception("the changes of the repository could not be followed, and are looked for again")
 
     def _check_control(self) -> None:
         if self._options.model_control != "explicit":
@@ -236,8 +245,10 @@ class Control:
         """What serves of a model stays; a model of which nothing does has failed."""
         failure = f"model '{folder.name}': {text}"
         reason = _without_path(failure, folder)
-        current = self._registry.of(folder.name)
-        if not any(status.ready for status in current.values()):
+        serving = [status for status in self._registry.of(folder.name).values() if status.ready]
+        for status in serving:
+            status.reason = reason
+        if not serving:
             self._registry.put(folder.name, {v: ModelStatus(file, State.FAILED, reason=reason) for v, file in folder.files().items()})
         for version in folder.versions:
             self._observe(Load(folder.name, str(version), "failure", 0.0))

@@ -63,22 +63,31 @@ def find_models(path: Path) -> list[ModelFile]:
 
 
 def find_folders(path: Path) -> dict[str, ModelFolder]:
-    """Every model at `path` by name, ascending. Raises StartupError when there is nothing at `path`, or a name cannot be one."""
+    """Every model at `path` by name, ascending.
+
+    Raises StartupError when there is nothing at `path`, it cannot be read, or a name cannot be one.
+    """
     if not path.exists():
         raise StartupError(f"there is no {path}; give a model repository or an .onnx file")
-    folders = [_lone(path)] if path.is_file() else sorted(_in_repository(path), key=lambda folder: folder.name)
+    try:
+        folders = [_lone(path)] if path.is_file() else sorted(_in_repository(path), key=lambda folder: folder.name)
+    except OSError as error:
+        raise _unreadable(path, error) from error
     if bad := [folder.name for folder in folders if not is_name(folder.name)]:
         raise StartupError(f"{path}: {bad[0]!r} cannot be the name of a model: letters, digits, '.', '_' and '-', at most 128")
     return {folder.name: folder for folder in folders}
 
 
 def find_folder(path: Path, name: str) -> ModelFolder | None:
-    """The model of that name at `path`, None when there is none."""
+    """The model of that name at `path`, None when there is none. Raises StartupError when it cannot be read."""
     if path.is_file():
         lone = _lone(path)
         return lone if lone.name == name else None
     directory = path / name
-    return _folder(directory) if is_name(name) and directory.is_dir() else None
+    try:
+        return _folder(directory) if is_name(name) and directory.is_dir() else None
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def is_name(text: str) -> bool:
@@ -100,9 +109,18 @@ def _in_repository(root: Path) -> Iterator[ModelFolder]:
     for directory in root.iterdir():
         if directory.name.startswith(".") or not directory.is_dir():
             continue
-        folder = _folder(directory)
+        try:
+            folder = _folder(directory)
+        except PermissionError:
+            if is_name(directory.name):
+                raise
+            continue  # the lost+found of a volume, for one
         if folder.versions:
             yield folder
+
+
+def _unreadable(path: Path, error: OSError) -> StartupError:
+    return StartupError(f"{error.filename or path} cannot be read: {error.strerror}")
 
 
 def _folder(directory: Path) -> ModelFolder:

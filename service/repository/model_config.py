@@ -119,8 +119,8 @@ def _own(folder: ModelFolder) -> _Own:
     if path is None:
         return _Own()
     try:
-        table = tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        table = tomllib.loads(_read(path))
+    except tomllib.TOMLDecodeError as error:
         raise StartupError(f"{path}: {error}") from error
     groups = get_type_hints(ModelOptions)
     for name in table:
@@ -131,6 +131,16 @@ def _own(folder: ModelFolder) -> _Own:
         values |= read(group, _table(path, table, name), f"{path}: [{name}]")
     labels = _labels(path, _table(path, table, "labels"))
     return _Own(values, labels, _padding(path, table.get("padding", [])), _file(path, table.get("file", "")))
+
+
+def _read(path: Path) -> str:
+    """What a configuration file says; UTF-8, wherever the server runs."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise StartupError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise StartupError(f"{path}: {error}") from error
 
 
 def _table(path: Path, table: Table, name: str) -> Table:
@@ -177,10 +187,10 @@ def _triton(folder: ModelFolder, reader: TritonReader, override: str | None) -> 
         if override is not None:
             found = reader.json(override)
         elif path is not None:
-            found = reader.text(path.read_text())
+            found = reader.text(_read(path))
         else:
             return triton.Translated(), ""
-    except (InvalidRequestError, UnicodeDecodeError) as error:
+    except InvalidRequestError as error:
         raise StartupError(f"{where}: {error}") from error
     translated = triton.translate(found, folder.name, where)
     read(ModelOptions, translated.options, where)
@@ -195,7 +205,7 @@ def _classes(folder: ModelFolder, label_files: Mapping[str, str]) -> Mapping[str
         try:
             if not path.resolve().is_relative_to(folder.path.resolve()):
                 raise StartupError(f"{folder.path}: label_filename {name!r} of output '{output}' leads out of the model's directory")
-            classes[output] = tuple(path.read_text().splitlines())
+            classes[output] = tuple(path.read_text(encoding="utf-8").splitlines())
         except (OSError, UnicodeDecodeError) as error:
             raise StartupError(f"{folder.path}: label_filename {name!r} of output '{output}' cannot be read: {error}") from error
     return classes

@@ -42,6 +42,11 @@ class Served:
     batcher: Batcher
     settings: ModelSettings = field(default_factory=ModelSettings)
 
+    @property
+    def source_sha256(self) -> str:
+        """The hash of what the model was exported from, as the exporter wrote it."""
+        return self.session.metadata.get("hornbeam.source_sha256", "")
+
     def job(self, request: Request, deadline: float | None, timeline: Timeline) -> Job:
         """The request as the batcher takes it. Raises InvalidRequestError when it does not fit the model."""
         fitted, rows = accept(request, self.session.signature, self.batcher.options, self.batcher.padding)
@@ -70,24 +75,6 @@ class ModelStatus:
     @property
     def ready(self) -> bool:
         return self.state is State.READY
-
-    @property
-    def provider(self) -> str:
-        """ONNX Runtime's name for what the model runs on; empty until it is loaded."""
-        return self.served.session.provider if self.served else ""
-
-    @property
-    def source_sha256(self) -> str:
-        """The hash of what the model was exported from, as the exporter wrote it."""
-        return self.served.session.metadata.get("hornbeam.source_sha256", "") if self.served else ""
-
-    @property
-    def waiting_rows(self) -> int:
-        return self.served.batcher.waiting_rows if self.served else 0
-
-    @property
-    def running_rows(self) -> int:
-        return self.served.batcher.running_rows if self.served else 0
 
 
 @dataclass(frozen=True, slots=True)

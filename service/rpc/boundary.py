@@ -10,7 +10,7 @@ from typing import Protocol
 
 import grpc
 
-from service.errors import OutOfMemoryError, ServiceError
+from service.errors import ExecutionFailedError, OutOfMemoryError, ServiceError
 from service.request import Outcome, Timeline
 from service.rpc import metadata
 from service.rpc.status import code_of, trailers
@@ -57,12 +57,13 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a caller gets in place of an answer, and for the metrics the reason."""
+    """What a caller gets in place of an answer, for the metrics the reason, and for the log alone what was at the bottom of it."""
 
     code: grpc.StatusCode
     text: str
     reason: str
     trailers: tuple[tuple[str, str | bytes], ...] = ()
+    cause: str = ""
 
     def tell(self, context: grpc.ServicerContext) -> None:
         """Makes this the status that the call ends with."""
@@ -77,7 +78,8 @@ def failure_of(error: Exception, method: str, trace: Trace) -> Failure:
         log.error("%s of model '%s': no memory: %s", method, trace.model, error)
         error = OutOfMemoryError("the server has not enough memory for the request")
     if isinstance(error, ServiceError):
-        return Failure(code_of(error), str(error), error.reason, trailers(error, trace.model, trace.version))
+        cause = str(error.__cause__ or "") if isinstance(error, ExecutionFailedError | OutOfMemoryError) else ""
+        return Failure(code_of(error), str(error), error.reason, trailers(error, trace.model, trace.version), cause)
     log.error("%s failed", method, exc_info=error)
     return Failure(grpc.StatusCode.INTERNAL, "internal error; the server's log has the details", "bug")
 
@@ -116,6 +118,18 @@ class Boundary:
 
 
 def _outcome(method: str, trace: Trace, failure: Failure | None) -> Outcome:
-    code, reason, text = (grpc.StatusCode.OK, None, "") if failure is None else (failure.code, failure.reason, failure.text)
+    failed = failure or Failure(grpc.StatusCode.OK, "", "")
     trace_id, sampled = (trace.context.trace_id, trace.context.sampled) if trace.context else ("", False)
-    return Outcome(method, code.name, trace.model, trace.version, reason, trace.timeline, trace_id, sampled, trace.request_id, text)
+    return Outcome(
+        method,
+        failed.code.name,
+        trace.model,
+        trace.version,
+        failed.reason or None,
+        trace.timeline,
+        trace_id,
+        sampled,
+        trace.request_id,
+        failed.text,
+        failed.cause,
+    )

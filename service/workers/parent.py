@@ -110,6 +110,8 @@ class Parent:
         for slot in self._slots:
             slot.start()
         self._first.wait()
+        if self._stopping.is_set():
+            return  # it was told to stop before they were there
         if self.failure:
             self.stop()
             raise StartupError(self.failure)
@@ -122,6 +124,7 @@ class Parent:
         """Says everywhere that the server is not ready, and serves on. From here on no worker is started."""
         if self._life.enter(Stage.DRAINING):
             self._stopping.set()
+            self._first.set()
             wait(self._begin(self._crew.up(), Withdraw()), WITHDRAWING)
 
     def stop(self) -> None:

@@ -19,7 +19,7 @@ from service.repository.layout import find_folders
 from service.repository.model_config import Defaults, ModelOptions
 from service.repository.registry import Registry, State
 from service.request import DATATYPES, Load, Request, Tensor, Timeline
-from tests.service.conftest import PATIENCE
+from tests.service.conftest import PATIENCE, until
 from tests.service.models import add_constant, save
 
 EXPLICIT = RepositoryOptions(model_control="explicit", load_model=("*",))
@@ -29,14 +29,14 @@ POLL = RepositoryOptions(model_control="poll", poll_seconds=3600.0)  # the tests
 class Bench:
     """A repository with version 1 of model `m`, which adds 1, and what is made of it."""
 
-    def __init__(self, root: Path, options: RepositoryOptions = EXPLICIT, batching: BatchOptions | None = None) -> None:
+    def __init__(self, root: Path, options: RepositoryOptions = EXPLICIT, observe: Callable[[Load], None] | None = None) -> None:
         self.root = root
         self.loads: list[Load] = []
         self.registry = Registry()
-        defaults = Defaults(ModelOptions(batching=batching or BatchOptions()))
+        defaults = Defaults(ModelOptions())
         self.runners = Runners(1)
         loader = ModelLoader(defaults, 1, self.runners, lambda run: None)
-        self.control = Control(root, self.registry, options, loader, self.loads.append)
+        self.control = Control(root, self.registry, options, loader, observe or self.loads.append)
         self.write(1, 1.0)
 
     def write(self, version: int, constant: float, name: str = "m") -> Path:
@@ -107,6 +107,12 @@ def test_with_explicit_control_only_what_is_named_serves_and_the_rest_is_known(s
 def test_a_model_to_load_that_is_not_there_is_refused_with_the_nearest(tmp_path: Path) -> None:
     bench = Bench(tmp_path, RepositoryOptions(model_control="explicit", load_model=("mm",)))
     with pytest.raises(StartupError, match=r"--load-model mm: .* has no such model; did you mean 'm'\?"):
+        bench.control.start()
+
+
+def test_naming_models_to_load_is_refused_where_all_are(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, RepositoryOptions(model_control="poll", load_model=("m",)))
+    with pytest.raises(StartupError, match="--load-model needs --model-control explicit; with poll every model is loaded"):
         bench.control.start()
 
 
@@ -376,3 +382,35 @@ def test_one_for_whom_somebody_else_looks_begins_with_what_it_is_told_and_follow
     assert registry.versions("m") == ["2"]
     control.stop()
     registry.drain()
+
+
+def test_a_configuration_that_cannot_be_read_fails_that_model_alone(started: Starting) -> None:
+    bench = started(POLL)
+    (bench.root / "m" / "config.toml").symlink_to("/proc/self/mem")  # it can be opened, and not be read
+    bench.write(1, 5.0, "n")
+    for _ in range(2):
+        bench.control.refresh()
+    assert (bench.answer("m"), bench.answer("n")) == (1.0, 5.0)
+    assert [(load.model, load.result) for load in bench.loads] == [("m", "success"), ("m", "failure"), ("n", "success")]
+    (status,) = bench.registry.of("m").values()
+    assert status.reason == "model 'm': config.toml cannot be read: Input/output error"
+
+
+def test_changes_are_looked_for_after_a_look_that_failed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def observe(load: Load) -> None:
+        if load.model == "bug":
+            raise ZeroDivisionError
+
+    options = RepositoryOptions(model_control="poll", poll_seconds=0.01)
+    bench = Bench(tmp_path, options, observe=observe)
+    bench.control.start()
+    try:
+        bench.write(1, 2.0, "bug")
+        until(lambda: "could not be followed" in caplog.text)
+        bench.write(1, 5.0, "n")
+        until(lambda: ("n", "1") in bench.states and bench.states["n", "1"] is State.READY)
+        assert bench.answer("n") == 5.0
+    finally:
+        bench.control.stop()
+        bench.registry.drain()
+        bench.runners.close()

@@ -1,8 +1,11 @@
 """Where models are looked for, and what is known of their files."""
 
+import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -133,3 +136,38 @@ def test_a_version_may_have_its_model_under_another_name(tmp_path: Path) -> None
     folder: ModelFolder = find_folders(tmp_path)["a"]
     assert list(folder.files("net.onnx")) == [1]
     assert list(folder.files()) == [2]
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """As a user whom permissions bind."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A directory that every user may read: pytest's own are its user's."""
+    with TemporaryDirectory() as directory:
+        path = Path(directory)
+        path.chmod(0o755)
+        yield path
+
+
+def test_what_can_be_no_model_need_not_be_read(open_to_all: Path) -> None:
+    (touch(open_to_all, ["a/1/model.onnx"]) / "lost+found").mkdir(mode=0)
+    with unprivileged():
+        assert list(find_folders(open_to_all)) == ["a"]
+
+
+def test_a_model_that_may_not_be_read_is_said(open_to_all: Path) -> None:
+    (touch(open_to_all, ["a/1/model.onnx"]) / "b").mkdir(mode=0)
+    for find in (find_folders, lambda path: find_folder(path, "b")):
+        with unprivileged(), pytest.raises(StartupError, match=r".*/b cannot be read: Permission denied"):
+            find(open_to_all)

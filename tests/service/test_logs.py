@@ -7,14 +7,19 @@ import json
 import logging
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.logs import PER_SECOND, CallLog, JsonFormatter, LogOptions, TextFormatter, configure
 from service.request import Outcome, Timeline
+from service.server import Server
+from tests.service.conftest import FREE_PORTS, Stub, refusal, request
+from tests.service.models import save_repository
 
 HOSTILE = 'a"b\nERROR forged: all is well\x1b[31m\x7f\u2028\x00é'
 
@@ -138,3 +143,20 @@ def test_the_options_say_how_and_how_much(form: Any, capsys: pytest.CaptureFixtu
     (line,) = capsys.readouterr().err.splitlines()
     assert "but this" in line
     assert line.startswith("{") == (form == "json")
+
+
+def test_a_run_that_fails_has_one_line_with_what_the_runtime_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    server = Server(save_repository(tmp_path, "reshape"), FREE_PORTS)
+    server.start()
+    try:
+        with Stub(server.grpc_port) as stub, caplog.at_level(logging.DEBUG, "hornbeam"):
+            caplog.clear()
+            found = refusal(lambda: stub.infer(request("reshape", {"x": np.ones(4, np.float32), "shape": np.array([3, 3])})))
+    finally:
+        server.stop()
+    (line,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert (found.text, line.message) == (
+        "the model failed on this input; the server's log says how",
+        "ModelInfer: the model failed on this input; the server's log says how",
+    )
+    assert "cannot be reshaped" in line.fields["cause"]  # type: ignore[attr-defined]

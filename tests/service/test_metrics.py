@@ -441,6 +441,22 @@ def test_readyz_follows_the_server() -> None:
         admin.stop()
 
 
+def test_metrics_that_fail_are_said_to_who_asks_and_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    def expose(accept: str) -> tuple[bytes, str]:
+        raise ZeroDivisionError("a secret")
+
+    admin = Admin("127.0.0.1", AdminOptions(0), expose, lambda: True, lambda: True)
+    admin.start()
+    try:
+        status, _, text = http(admin.port, "/metrics")
+        assert (status, text) == (500, "internal error; the server's log has the details\n")
+        assert http(admin.port, "/livez")[0] == 200
+    finally:
+        admin.stop()
+    assert "/metrics failed" in caplog.text
+    assert "a secret" in caplog.text
+
+
 def test_an_admin_port_that_is_taken_is_said(told: Server) -> None:
     with pytest.raises(StartupError, match=f"the admin port 127.0.0.1:{told.admin_port} cannot be had: .*choose another with --admin-port"):
         Admin("127.0.0.1", AdminOptions(told.admin_port), lambda accept: (b"", accept), lambda: True, lambda: True)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from service.engine.batcher import BatchOptions
+from service.engine.padding import PaddedAxis
 from service.errors import StartupError
 from service.repository.layout import find_folders
 from service.repository.model_config import Defaults, ModelOptions, ModelSettings, TritonReader, configure
@@ -63,6 +64,12 @@ def test_what_a_config_toml_may_say(tmp_path: Path) -> None:
     assert found.labels == {"stable": 1, "canary": 3}
 
 
+def test_axes_that_are_padded_are_tables_of_their_own(tmp_path: Path) -> None:
+    ids = '[[padding]]\ninput = "ids"\naxis = 1\nbuckets = [16, 64]\nvalue = 2\nmask = "mask"\n'
+    found = settings(tmp_path, ids + '[[padding]]\ninput = "x"\naxis = 2\nbuckets = [8]\n')
+    assert found.padding == (PaddedAxis("ids", 1, (16, 64), 2.0, "mask"), PaddedAxis("x", 2, (8,)))
+
+
 # A config.toml, and what is said of it.
 WRONG_TOML: Mapping[str, tuple[str, str]] = {
     "no TOML": ("[batching", "config.toml: "),
@@ -81,6 +88,11 @@ WRONG_TOML: Mapping[str, tuple[str, str]] = {
     ),
     "a number for several": ("[versions]\nspecific_versions = 3\n", "specific_versions takes a list of values, and was given 3"),
     "one of several out of bounds": ("[versions]\nspecific_versions = [1, 0]\n", "specific_versions is at least 1, and was given 0"),
+    "padding that is no list": ("padding = 3\n", "padding is a list of tables, each written [[padding]], and was given 3"),
+    "padding of the batch": ('[[padding]]\ninput = "x"\naxis = 0\n', "[[padding]]: axis is at least 1, and was given 0"),
+    "padding without buckets": ('[[padding]]\ninput = "x"\naxis = 1\n', "[[padding]]: it has no 'buckets'"),
+    "padding with one bucket": ("[[padding]]\nbuckets = 8\n", "[[padding]]: buckets takes a list of values, and was given 8"),
+    "padding with an unknown key": ("[[padding]]\nbucket = [8]\n", "[[padding]]: there is no option 'bucket'; did you mean 'buckets'?"),
     "a label of no version": ('[labels]\nstable = "1"\n', "stable is the number of a version, and was given '1'"),
     "a label that is a number": ("[labels]\n1 = 1\n", "'1' cannot be a label"),
     "a file elsewhere": ('file = "../model.onnx"\n', "file is the name of the model's file in its version's directory"),

@@ -1,6 +1,7 @@
 """Padding: what is filled, what is cut off again, and what is refused. Padded and cut, each request is answered as alone."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,6 +66,13 @@ LENGTHS = {0: 4, 1: 4, 4: 4, 5: 8, 8: 8}
 def test_the_smallest_bucket_that_holds_it(length: int, bucket: int) -> None:
     fitted, _ = accept(request_of(ids=np.zeros((1, length), np.int64)), TEXT, BatchOptions(), Padding([IDS], TEXT))
     assert fitted.shapes == ((bucket,), (bucket,))
+
+
+def test_an_input_that_may_be_left_out_may_be_left_out_beside_padding() -> None:
+    scaled = replace(TEXT, inputs={**TEXT.inputs, "scale": TensorSpec("scale", DATATYPES["FP32"], (1,), optional=True)})
+    fitted, _ = accept(request_of(ids=ids([1, 2, 3])), scaled, BatchOptions(), Padding([IDS], scaled))
+    assert list(fitted.feeds) == ["ids", "mask"]
+    assert fitted.shapes == ((4,), (4,))
 
 
 def test_without_padding_nothing_changes() -> None:

@@ -174,4 +174,8 @@ def test_texts_and_whole_numbers_must_be_the_same(tmp_path: Path, caplog: pytest
 
 
 def test_what_a_model_goes_through_can_be_left_out() -> None:
-    assert {option.flag: option.default for option in options(LoadOptions)} == {"--replay-samples": True, "--warm-up": True}
+    assert {option.flag: option.default for option in options(LoadOptions)} == {
+        "--replay-samples": True,
+        "--check-padding": True,
+        "--warm-up": True,
+    }
