@@ -198,4 +198,5 @@ class StartupError(Exception):
 
 def quoted(text: str) -> str:
     """A caller's own text as it may appear in a message: short, and printable."""
-    return "".join(char if char.isprintable() else "?" for char in text[:_MAX_QUOTED])
+    text = text[:_MAX_QUOTED]
+    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)

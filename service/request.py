@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,8 +143,7 @@ class Timeline:
     span: object = None  # what traces the call, where calls are traced
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one call: told once, and turned into metrics by a table.
 
     `model` and `version` are empty unless they are those of a model that is there: callers must not make up labels.
@@ -154,10 +153,10 @@ class Outcome:
 
     method: str
     code: str
+    timeline: Timeline
     model: str = ""
     version: str = ""
     reason: str | None = None  # why it was rejected
-    timeline: Timeline = field(default_factory=lambda: Timeline(0.0))
     trace: str = ""
     sampled: bool = False
     request_id: str = ""
@@ -165,8 +164,7 @@ class Outcome:
     cause: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BatchRun:
+class BatchRun(NamedTuple):
     """One execution of a model: how many requests and rows ran together, and the seconds to put them together and to run.
 
     `rows` are the callers'. `padding_rows` were added to them, and `padding_elements` to the elements of all inputs, those rows'

@@ -246,7 +246,7 @@ class _Batch:
     def run(self) -> None:
         """Refuses the dead, and runs those that are not cancelled by now."""
         _expire(self._dropped)
-        live = [job for job in self._jobs if job.future.set_running_or_notify_cancel()]
+        live = [job for job in self._jobs if job.future.claim()]
         for job in live:
             if job.timeline.started is None:
                 job.timeline.started = self._taken
@@ -265,5 +265,5 @@ def _expire(jobs: Sequence[Job]) -> None:
 
 def _refuse(job: Job, error: Exception) -> None:
     """Ends a job that was never run; one whose caller cancelled it has ended already."""
-    if job.future.set_running_or_notify_cancel():
+    if job.future.claim():
         job.future.set_exception(error)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from concurrent.futures import Future
 from functools import partial
 from threading import Lock
 from types import MappingProxyType
 
 import numpy as np
 
+from service.engine.promise import Promise
 from service.request import Array, Timeline
 
 __all__ = ["Feeds", "Job", "Shapes"]
@@ -24,6 +24,7 @@ class Job:
 
     `shapes` are those of a row of each input as it is run, and `lengths` the request's own on the padded axes, by the axis's
     name; without padding the first are the arrays' own. `priority` is the caller's. One that is `alone` has a shape like no other.
+    `nbytes` is what the feeds hold, where that is known.
     """
 
     __slots__ = (
@@ -34,7 +35,6 @@ class Job:
         "future",
         "lengths",
         "nbytes",
-        "padded",
         "priority",
         "rows",
         "shape_key",
@@ -52,26 +52,30 @@ class Job:
         shapes: Shapes | None = None,
         lengths: Mapping[str, int] = WHOLE,
         alone: bool = False,
+        nbytes: int | None = None,
     ) -> None:
         self.feeds = feeds
         self.rows = rows
         self.deadline = deadline
         self.timeline = timeline
         self.priority = priority
-        own = tuple([array.shape[1:] for array in feeds.values()])
-        self.shape_key: Hashable = object() if alone else own if shapes is None else shapes
-        self.shapes: Shapes = own if shapes is None else shapes
+        self.shapes: Shapes = _rows_of(feeds) if shapes is None else shapes
+        self.shape_key: Hashable = object() if alone else self.shapes
         self.alone = alone
-        self.padded = shapes is not None and own != shapes
         self.lengths = lengths
-        self.nbytes = sum([_text(array) if array.dtype.hasobject else array.nbytes for array in feeds.values()])
-        self.future: Future[Sequence[Array]] = Future()
+        self.nbytes = _size(feeds) if nbytes is None else nbytes
+        self.future = Promise()
         self._whole: _Whole | None = None
 
     @property
     def cancelled(self) -> bool:
         """Whether nobody waits for it any more."""
-        return self.future.cancelled() if self._whole is None else self._whole.over
+        return self.future.cancelled if self._whole is None else self._whole.over
+
+    @property
+    def padded(self) -> bool:
+        """Whether rows of the feeds are smaller than they are run."""
+        return _rows_of(self.feeds) != self.shapes
 
     def cut(self, rows: int) -> tuple[Job, Job]:
         """The first `rows` rows, and the rest, as jobs of their own, on views; this job's future is theirs together."""
@@ -90,7 +94,7 @@ class Job:
 class _Whole:
     """A request whose parts are computed apart: over when all are, when one fails, or when the caller cancels it."""
 
-    def __init__(self, future: Future[Sequence[Array]], rows: int) -> None:
+    def __init__(self, future: Promise, rows: int) -> None:
         self._future = future
         self._missing = rows
         self._parts = 0
@@ -100,7 +104,7 @@ class _Whole:
 
     @property
     def over(self) -> bool:
-        return self._ended or self._future.cancelled()
+        return self._ended or self._future.cancelled
 
     def expect(self, part: Job, rest: Job) -> None:
         """Listens to the next part, and to the rest, which takes its place if it is cut in its turn."""
@@ -108,7 +112,7 @@ class _Whole:
             job.future.add_done_callback(partial(self._add, self._parts + offset, job.rows))
         self._parts += 1
 
-    def _add(self, index: int, rows: int, part: Future[Sequence[Array]]) -> None:
+    def _add(self, index: int, rows: int, part: Promise) -> None:
         error = part.exception()
         with self._lock:
             if self._ended:
@@ -117,13 +121,21 @@ class _Whole:
                 self._answers[index] = part.result()
                 self._missing -= rows
             ends = self._ended = error is not None or self._missing == 0
-        if not ends or not self._future.set_running_or_notify_cancel():
+        if not ends or not self._future.claim():
             return
         if error is not None:
             self._future.set_exception(error)
         else:
             parts = [self._answers[index] for index in sorted(self._answers)]
             self._future.set_result([np.concatenate(outputs) for outputs in zip(*parts, strict=True)])
+
+
+def _rows_of(feeds: Feeds) -> Shapes:
+    return tuple([array.shape[1:] for array in feeds.values()])
+
+
+def _size(feeds: Feeds) -> int:
+    return sum([_text(array) if array.dtype.hasobject else array.nbytes for array in feeds.values()])
 
 
 def _text(array: Array) -> int:

@@ -1,14 +1,15 @@
 """What is counted, and where: a cell for each metric and set of labels.
 
-Prometheus's exposition and the protocol's statistics read the same cells, so that they cannot disagree. One lock guards a
-table: an event is a few additions, and taking a lock for each of them cost more than they do.
+Prometheus's exposition and the protocol's statistics read the same cells, so that they cannot disagree. What has happened is
+noted, and added up when somebody reads or when enough has been noted: many events at once cost a fraction of one after another.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from threading import Lock
 from time import time
 from typing import Generic, TypeVar
@@ -19,6 +20,8 @@ from service.request import BatchRun, BatchStatistics, Duration
 __all__ = ["Cell", "Example", "Reading", "Runs", "Tallies"]
 
 E = TypeVar("E")
+Key = tuple[str | None, ...]
+NOTED = 128  # events that are noted before they are added up
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +55,20 @@ class Cell:
         self.count = 0
         self.sum = 0.0
 
-    def add(self, amount: float, trace: str = "") -> None:
-        self.sum += amount
-        self.count += 1
+    def add(self, amounts: list[float]) -> None:
+        """Adds amounts, which are sorted in their place."""
+        self.sum += sum(amounts)
+        self.count += len(amounts)
         if self.bounds:
-            bucket = bisect_left(self.bounds, amount)
-            self.buckets[bucket] += 1
-            if trace:
-                self.examples[bucket] = Example(trace, amount, time())
+            amounts.sort()
+            ends = [bisect_right(amounts, bound) for bound in self.bounds]
+            for bucket, (start, end) in enumerate(pairwise((0, *ends, len(amounts)))):
+                self.buckets[bucket] += end - start
+
+    def show(self, amount: float, trace: str, when: float) -> None:
+        """Takes one of the amounts as the example in its bucket."""
+        if self.bounds:
+            self.examples[bisect_left(self.bounds, amount)] = Example(trace, amount, when)
 
     @property
     def duration(self) -> Duration:
@@ -73,22 +82,19 @@ class Tallies(Generic[E]):
     def __init__(self, metrics: Sequence[Metric[E]]) -> None:
         self.metrics = metrics
         self._cells: dict[str, dict[tuple[str, ...], Cell]] = {metric.name: {} for metric in metrics}
-        self._of_key: dict[tuple[str | None, ...], list[Cell | None]] = {}
+        self._of_key: dict[Key, list[Cell | None]] = {}
+        self._noted: list[tuple[Key, E, str, float]] = []
         self._lock = Lock()
 
-    def record(self, key: tuple[str | None, ...], event: E, trace: str = "") -> None:
-        """Adds what every metric reads from `event`; `key` is equal for events whose labels are, and begins with model and version.
+    def record(self, key: Key, event: E, trace: str = "") -> None:
+        """Notes what every metric reads from `event`; `key` is equal for events whose labels are, and begins with model and version.
 
         `trace` is the id of a trace that somebody keeps, as an example of what is in a bucket.
         """
-        with self._lock:
-            cells = self._of_key.setdefault(key, [None] * len(self.metrics))
-            for index, metric in enumerate(self.metrics):
-                if (amount := metric.value(event)) is None:
-                    continue
-                if (cell := cells[index]) is None:
-                    cell = cells[index] = self._cell(metric, event)
-                cell.add(amount, trace)  # type: ignore[arg-type]  # only what is read when scraped has several values
+        self._noted.append((key, event, trace, time() if trace else 0.0))
+        if len(self._noted) >= NOTED:
+            with self._lock:
+                self._add_up()
 
     def prepare(self, name: str, *labels: str) -> None:
         """Has a metric say 0 for these labels before anything has happened: a rate of what is not there yet is not 0, but nothing."""
@@ -99,11 +105,13 @@ class Tallies(Generic[E]):
     def models(self) -> list[tuple[str, str]]:
         """Every model and version that there is a cell of, those that were met first in front."""
         with self._lock:
+            self._add_up()
             return list(dict.fromkeys(labels[:2] for cells in self._cells.values() for labels in cells))  # type: ignore[misc]
 
     def forget(self, versions: Container[tuple[str, ...]]) -> None:
         """Drops the cells of versions of models."""
         with self._lock:
+            self._add_up()
             for name, cells in self._cells.items():
                 self._cells[name] = {labels: cell for labels, cell in cells.items() if labels[:2] not in versions}
             self._of_key = {key: cells for key, cells in self._of_key.items() if key[:2] not in versions}
@@ -111,23 +119,58 @@ class Tallies(Generic[E]):
     def read(self, metric: Metric[E]) -> list[Reading]:
         """What there is for each set of labels."""
         with self._lock:
+            self._add_up()
             cells = self._cells[metric.name].items()
             return [Reading(labels, cell.sum, tuple(cell.buckets), dict(cell.examples)) for labels, cell in cells]
 
     def sums(self, name: str, *labels: str) -> dict[tuple[str, ...], float]:
         """The sums of a metric for labels that begin with these, by the labels behind."""
         with self._lock:
+            self._add_up()
             return {given[len(labels) :]: cell.sum for given, cell in self._cells[name].items() if given[: len(labels)] == labels}
 
     def durations(self, name: str, *labels: str) -> Duration:
         """All that a metric of seconds has for labels that begin with these."""
         with self._lock:
+            self._add_up()
             found = [cell.duration for given, cell in self._cells[name].items() if given[: len(labels)] == labels]
         return Duration(sum(one.count for one in found), sum(one.seconds for one in found))
+
+    def _add_up(self) -> None:
+        """Puts what has been noted into the cells; with the lock."""
+        count = len(self._noted)  # more may be noted meanwhile, behind these
+        noted = self._noted[:count]
+        del self._noted[:count]
+        by_key: dict[Key, list[E]] = {}
+        for key, event, _, _ in noted:
+            by_key.setdefault(key, []).append(event)
+        for key, events in by_key.items():
+            cells = self._of_key.setdefault(key, [None] * len(self.metrics))
+            for index, metric in enumerate(self.metrics):
+                amounts = _amounts(metric, events)
+                if not amounts:
+                    continue
+                if (cell := cells[index]) is None:
+                    cell = cells[index] = self._cell(metric, events[0])
+                cell.add(amounts)
+        for key, event, trace, when in noted:
+            if trace:
+                self._show(self._of_key[key], event, trace, when)
+
+    def _show(self, cells: Sequence[Cell | None], event: E, trace: str, when: float) -> None:
+        for metric, cell in zip(self.metrics, cells, strict=True):
+            for amount in _amounts(metric, [event]):
+                if cell is not None:
+                    cell.show(amount, trace, when)
 
     def _cell(self, metric: Metric[E], event: E) -> Cell:
         labels = tuple(str(getattr(event, label)) for label in metric.labels)
         return self._cells[metric.name].setdefault(labels, Cell(metric.buckets))
+
+
+def _amounts(metric: Metric[E], events: Sequence[E]) -> list[float]:
+    read = metric.value
+    return [amount for event in events if (amount := read(event)) is not None]  # type: ignore[misc]  # only what is read when scraped has several values
 
 
 @dataclass(slots=True)

@@ -32,7 +32,7 @@ class State(Enum):
     UNLOADED = "unloaded"
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Served:
     """A version that has been loaded: its session, the batcher that runs it, and how it was to be served."""
 
@@ -83,6 +83,11 @@ class Model:
 
     versions: Mapping[int, ModelStatus]
     labels: Mapping[str, int] = field(default_factory=dict)
+    newest_first: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, versions: Mapping[int, ModelStatus], labels: Mapping[str, int]) -> Model:
+        return cls(MappingProxyType(dict(versions)), labels, tuple(sorted(versions, reverse=True)))
 
 
 class Registry:
@@ -128,7 +133,7 @@ class Registry:
             version = _labelled(name, model, version)
         if version is not None and version not in model.versions:
             raise ModelNotFoundError(f"Request for unknown model: '{name}' version {version} is not found")
-        wanted = sorted(model.versions, reverse=True) if version is None else [version]
+        wanted = model.newest_first if version is None else (version,)
         for candidate in wanted:
             status = model.versions[candidate]
             if status.ready and (served := status.served) is not None:
@@ -148,7 +153,7 @@ class Registry:
             models = dict(self._models)
             before = models.pop(name, Model({}))
             if versions:
-                models[name] = Model(MappingProxyType(dict(versions)), before.labels if labels is None else labels)
+                models[name] = Model.of(versions, before.labels if labels is None else labels)
             self._models = MappingProxyType(models)
         self._changed()
 

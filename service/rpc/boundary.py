@@ -118,18 +118,19 @@ class Boundary:
 
 
 def _outcome(method: str, trace: Trace, failure: Failure | None) -> Outcome:
-    failed = failure or Failure(grpc.StatusCode.OK, "", "")
     trace_id, sampled = (trace.context.trace_id, trace.context.sampled) if trace.context else ("", False)
+    if failure is None:
+        return Outcome(method, "OK", trace.timeline, trace.model, trace.version, None, trace_id, sampled, trace.request_id)
     return Outcome(
         method,
-        failed.code.name,
+        failure.code.name,
+        trace.timeline,
         trace.model,
         trace.version,
-        failed.reason or None,
-        trace.timeline,
+        failure.reason or None,
         trace_id,
         sampled,
         trace.request_id,
-        failed.text,
-        failed.cause,
+        failure.text,
+        failure.cause,
     )

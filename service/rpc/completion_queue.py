@@ -28,7 +28,7 @@ Trailers = Sequence[tuple[str, str | bytes]]
 
 WAITING = 64  # calls that are asked for ahead, so that a burst of them finds a tag each
 EMPTY_POLLS = 2  # before what has arrived is run: the first may only have read a socket
-MOST_BEGUN = 256  # calls that are taken before what they brought is run
+MOST_ARRIVED = 256  # calls that are taken before what they brought is run
 IDLE_SECONDS = 1.0  # between two looks whether the server is still wanted
 NO_FLAGS = 0
 CODES = {code: code.value[0] for code in grpc.StatusCode}
@@ -156,7 +156,7 @@ class CompletionQueueLoop:
         self._state: Any = server._state  # type: ignore[attr-defined]
         self._method = method
         self._handler = handler
-        self._begun = 0
+        self._arrived: list[tuple[bytes, QueueCall]] = []  # and not begun
         self._state.server.register_method(method)
         self._thread = threading.Thread(target=self._serve, name="completion-queue", daemon=True)
 
@@ -182,28 +182,38 @@ class CompletionQueueLoop:
         poll, nothing = self._state.completion_queue.poll, cygrpc.CompletionType.queue_timeout
         empty, left = 0, False
         while True:
-            event = poll(0.0 if self._begun or left else time.time() + IDLE_SECONDS)
+            event = poll(0.0 if self._arrived or left else time.time() + IDLE_SECONDS)
             if event.completion_type != nothing:
                 empty = 0
                 if not self._take(event):
                     return
                 event = None  # it may hold the last reference to a call, which must not outlive the next poll
-                if self._begun >= MOST_BEGUN:
+                if len(self._arrived) >= MOST_ARRIVED:
                     left = self._flush()
                 continue
             empty += 1
-            if empty >= EMPTY_POLLS and (self._begun or left):
+            if empty >= EMPTY_POLLS and (self._arrived or left):
                 left = self._flush()
             if self._state.server_deallocated:
                 stock._begin_shutdown_once(self._state)
 
     def _flush(self) -> bool:
-        self._begun = 0
+        """Has what has arrived served; whether more is left of it."""
+        arrived, self._arrived = self._arrived, []
+        for message, call in arrived:
+            self._begin(message, call)
         try:
             return self._handler.flush()
         except Exception:  # a bug: the loop must go on
             log.exception("running what had arrived failed")
             return False
+
+    def _begin(self, message: bytes, call: QueueCall) -> None:
+        try:
+            self._handler.begin(message, call)
+        except Exception:  # a bug: the caller must not wait for ever
+            log.exception("taking a call failed")
+            call.refuse(grpc.StatusCode.INTERNAL, "internal error; the server's log has the details")
 
     def _take(self, event: Any) -> bool:
         """Handles an event; False when it was the last."""
@@ -239,12 +249,7 @@ class CompletionQueueLoop:
         if message is None:  # it ended before it said anything
             self._state.due.discard(call)
             return not self._over()
-        self._begun += 1
-        try:
-            self._handler.begin(message, call)
-        except Exception:  # a bug: the caller must not wait for ever
-            log.exception("taking a call failed")
-            call.refuse(grpc.StatusCode.INTERNAL, "internal error; the server's log has the details")
+        self._arrived.append((message, call))
         return True
 
     def _over(self) -> bool:

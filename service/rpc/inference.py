@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
+from concurrent.futures import CancelledError
+from types import MappingProxyType
+from typing import NamedTuple
 
 from service.engine.batcher import Job
+from service.engine.promise import Promise
 from service.errors import DrainingError, RequestCancelledError, ServiceError, quoted
 from service.repository.registry import Served
 from service.request import Array, Response, Tensor
 from service.rpc import classification, codec
 from service.rpc._pb import inference_pb2 as pb
-from service.rpc.answers import Answers
+from service.rpc.answers import Answer, Answers
 from service.rpc.boundary import Trace
 from service.rpc.shared_memory import Regions
 from service.rpc.templates import Template, Templates
@@ -21,25 +23,29 @@ from service.rpc.wire import Split, split
 __all__ = ["Asked", "Inference", "Pending", "outputs_of"]
 
 Find = Callable[[str, str, Trace], Served]
+WHOLE: codec.Deliveries = MappingProxyType({})  # every output comes whole
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a request wants: of which model, under which id, which outputs, none for all, and how those come that do not come whole."""
+class Asked(NamedTuple):
+    """What a request wants: of which model, under which id, which outputs, none for all, and how those come that do not come whole.
+
+    `answer` writes what comes whole.
+    """
 
     served: Served
     id: str
     outputs: tuple[str, ...]
-    deliveries: codec.Deliveries
+    answer: Answer
+    deliveries: codec.Deliveries = WHOLE
 
     def fill(self, message: pb.ModelInferResponse, outputs: Sequence[Array]) -> None:
         """Puts what was asked for of the model's outputs into `message`. Raises ServiceError when it cannot come as it should."""
         windows = {name: delivery.window for name, delivery in self.deliveries.items() if delivery.window is not None}
         codec.fill_response(message, self._response(outputs), windows)
 
-    def encode(self, answers: Answers, outputs: Sequence[Array]) -> bytes:
+    def encode(self, outputs: Sequence[Array]) -> bytes:
         """The message with what was asked for of the model's outputs. Raises ServiceError when it cannot come as it should."""
-        if not self.deliveries and (encoded := answers.encode(self._response(outputs))) is not None:
+        if not self.deliveries and (encoded := self.answer.encode(self.id, outputs)) is not None:
             return encoded
         message = pb.ModelInferResponse()
         self.fill(message, outputs)
@@ -59,8 +65,7 @@ class Asked:
         return classification.classified(tensor, delivery.classes, self.served.session.signature.batched, labels)
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """A request in the queue; `here` says that it was left to the calling thread, which will run it soon."""
 
     asked: Asked
@@ -71,12 +76,12 @@ class Pending:
         """Waits for the outputs, and puts those that were asked for into `message`. Raises ServiceError when there are none."""
         self.asked.fill(message, outputs_of(self.job.future))
 
-    def encode(self, answers: Answers) -> bytes:
+    def encode(self) -> bytes:
         """Waits for the outputs, and gives the message with those that were asked for. Raises ServiceError when there are none."""
-        return self.asked.encode(answers, outputs_of(self.job.future))
+        return self.asked.encode(outputs_of(self.job.future))
 
 
-def outputs_of(future: Future[Sequence[Array]]) -> Sequence[Array]:
+def outputs_of(future: Promise) -> Sequence[Array]:
     """What a job's future gives, waiting for it. Raises ServiceError, RequestCancelledError for one that was cancelled."""
     try:
         return future.result()
@@ -91,6 +96,7 @@ class Inference:
         self._find = find
         self._regions = regions
         self._templates = Templates()
+        self._answers = Answers()
 
     def read(self, data: bytes, deadline: float | None, trace: Trace, here: bool = False) -> Pending:
         """Queues the request in these bytes. Raises ServiceError as `begin` does. `here` is `Batcher.submit`'s."""
@@ -114,9 +120,10 @@ class Inference:
             for name, delivery in deliveries.items():
                 if delivery.classes:
                     classification.check(served.session.signature.outputs[name])
+            answer = self._answers.of(served, request.outputs)
             if found and not deliveries:
                 timeout = None if request.deadline is None else request.deadline - trace.timeline.received
-                self._templates.learn(found, message.model_version, served, request, job, timeout)
+                self._templates.learn(found, message.model_version, served, request, job, timeout, answer)
             try:
                 left = served.batcher.submit(job, here)
             except DrainingError:  # taken out of service since it was found: another version may have come in its place
@@ -125,7 +132,7 @@ class Inference:
                     raise
                 served = again
             else:
-                return Pending(Asked(served, request.id, request.outputs, deliveries), job, left)
+                return Pending(Asked(served, request.id, request.outputs, answer, deliveries), job, left)
 
     def _alike(self, template: Template, data: bytes, found: Split, deadline: float | None, trace: Trace, here: bool) -> Pending | None:
         """Queues a request that differs from one before in its id and numbers only; None when there is more to it."""
@@ -143,12 +150,12 @@ class Inference:
         trace.request_id = quoted(id)
         timeout = template.timeout
         trace.timeline.deadline = _earlier(None if timeout is None else trace.timeline.received + timeout, deadline)
-        job = Job(feeds, template.rows, trace.timeline.deadline, trace.timeline, template.priority)
+        job = template.job(feeds, trace.timeline)
         try:
             left = served.batcher.submit(job, here)
         except DrainingError:
             return None
-        return Pending(Asked(served, id, template.outputs, {}), job, left)
+        return Pending(Asked(served, id, template.outputs, template.answer), job, left)
 
 
 def _earlier(one: float | None, other: float | None) -> float | None:

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from service.request import Timeline
 from service.trace_context import TraceContext, parse
 
-__all__ = ["read", "timing"]
+__all__ = ["Trailers", "read", "timing"]
+
+Trailers = tuple[tuple[str, str], ...]
 
 
 def read(metadata: Iterable[tuple[str, str | bytes]]) -> tuple[TraceContext | None, bool]:
@@ -21,7 +23,7 @@ def read(metadata: Iterable[tuple[str, str | bytes]]) -> tuple[TraceContext | No
     return context, debug
 
 
-def timing(timeline: Timeline) -> tuple[tuple[str, str], ...]:
+def timing(timeline: Timeline) -> Trailers:
     """Trailing metadata: microseconds in the queue and in the run, and the rows that ran together; none for what was not run."""
     if timeline.queued is None or timeline.started is None or timeline.computed is None:
         return ()

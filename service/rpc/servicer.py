@@ -14,7 +14,6 @@ from service.repository.registry import Registry, Served
 from service.request import Outcome, Statistics
 from service.rpc import codec, description, metadata, repository_control
 from service.rpc._pb import inference_pb2 as pb
-from service.rpc.answers import Answers
 from service.rpc.boundary import Begin, Boundary, Call, Failure, Trace, deadline_of, failure_of
 from service.rpc.direct import DirectInference
 from service.rpc.inference import Inference
@@ -68,7 +67,6 @@ class InferenceServicer:
         self._log_settings, self._trace_settings = LogSettings(), TraceSettings()
         self._inference = Inference(self._served, self._regions)
         self._boundary = Boundary((observe, self._trace_settings.record), begin)
-        self._answers = Answers()
         self._streams = Streams(self._inference, self._boundary)
         self.draining = False
 
@@ -118,7 +116,7 @@ class InferenceServicer:
         pending = self._inference.read(data, deadline_of(call), trace)
         if not call.add_callback(pending.job.future.cancel):  # type: ignore[arg-type]  # what it returns does not matter
             pending.job.future.cancel()
-        encoded = pending.encode(self._answers)
+        encoded = pending.encode()
         trace.timeline.answered = monotonic()
         return encoded
 

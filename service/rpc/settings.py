@@ -103,6 +103,7 @@ class TraceSettings:
         self._changing = Lock()
         self._own: dict[str, dict[str, int]] = {ALL: {}}
         self._seen: dict[str, int] = {}
+        self._any = False  # whether anything is traced at all
 
     def update(self, model: str, settings: Mapping[str, Any]) -> pb.TraceSettingResponse:
         """Sets what is given, all of it or nothing, and tells what holds now for a model, or for all when `model` is empty.
@@ -115,6 +116,7 @@ class TraceSettings:
                 own = {**self._own.get(model, {}), **wanted}
                 self._own[model] = {name: value for name, value in own.items() if value is not None and name != FREQUENCY}
                 self._seen.pop(model, None)
+                self._any = any(own.get(LEVEL) for own in self._own.values())
             effective = self._effective(model)
         response = pb.TraceSettingResponse()
         for name, text in _told(effective).items():
@@ -123,9 +125,7 @@ class TraceSettings:
 
     def record(self, outcome: Outcome) -> None:
         """Writes the line of a request that has ended, where it is to be traced."""
-        if not any(own.get(LEVEL) for own in list(self._own.values())):
-            return
-        if outcome.model and outcome.timeline.queued is not None and self._takes(outcome.model):
+        if self._any and outcome.model and outcome.timeline.queued is not None and self._takes(outcome.model):
             traces.info("%s", _line(outcome))
 
     def _effective(self, model: str) -> dict[str, int]:

@@ -14,9 +14,10 @@ from weakref import ReferenceType, ref
 
 import numpy as np
 
-from service.engine.batcher import Job
+from service.engine.job import Feeds, Job, Shapes
 from service.repository.registry import Served
-from service.request import Array, Request
+from service.request import Array, Request, Timeline
+from service.rpc.answers import Answer
 from service.rpc.wire import Split
 
 __all__ = ["Template", "Templates"]
@@ -31,7 +32,7 @@ class Template:
     """What requests of one head are: `version` as it was asked for, `timeout` in seconds.
 
     `tensors` has for each input, in the model's order, the place of its bytes among the raw contents, its name, dtype and
-    shape, and how many bytes it has.
+    shape, and how many bytes it has; `nbytes` are those of all, and `shapes` those of a row of each.
     """
 
     served: ReferenceType[Served]  # which may be unloaded: nothing that is remembered keeps it in memory
@@ -40,6 +41,9 @@ class Template:
     priority: int
     timeout: float | None
     rows: int
+    shapes: Shapes
+    nbytes: int
+    answer: Answer
     tensors: tuple[tuple[int, str, np.dtype[Any], tuple[int, ...], int], ...]
 
     def feeds(self, message: bytes, found: Split) -> Mapping[str, Array] | None:
@@ -55,6 +59,10 @@ class Template:
             feeds[name] = np.ndarray(shape, dtype, message, start)
         return feeds
 
+    def job(self, feeds: Feeds, timeline: Timeline) -> Job:
+        """The arrays as the batcher takes them."""
+        return Job(feeds, self.rows, timeline.deadline, timeline, self.priority, self.shapes, nbytes=self.nbytes)
+
 
 class Templates:
     """The templates of the heads that were seen."""
@@ -66,7 +74,7 @@ class Templates:
         """The template of a head; the version that it is of may have been replaced since."""
         return self._known.get(head)
 
-    def learn(self, found: Split, version: str, served: Served, request: Request, job: Job, timeout: float | None) -> None:
+    def learn(self, found: Split, version: str, served: Served, request: Request, job: Job, timeout: float | None, answer: Answer) -> None:
         """Remembers a request that was accepted, if those like it can be told by their head."""
         if job.alone or served.batcher.padding or len(found.raws) != len(request.inputs):
             return
@@ -76,4 +84,6 @@ class Templates:
             self._known.clear()
         places = {tensor.name: index for index, tensor in enumerate(request.inputs)}
         tensors = tuple((places[name], name, array.dtype, array.shape, array.nbytes) for name, array in job.feeds.items())
-        self._known[found.head] = Template(ref(served), version, request.outputs, request.priority, timeout, job.rows, tensors)
+        self._known[found.head] = Template(
+            ref(served), version, request.outputs, request.priority, timeout, job.rows, job.shapes, job.nbytes, answer, tensors
+        )

@@ -593,7 +593,7 @@ def test_in_a_crowd_of_every_kind_of_request_each_ends_once_and_right() -> None:
                 job.future.cancel()
             jobs.append((values, job))
         for values, job in jobs:
-            if not job.future.cancelled() and (fault := wrong(job, values)):
+            if not job.future.cancelled and (fault := wrong(job, values)):
                 faults.append(fault)
 
     callers = [in_thread(lambda seed=seed: caller(seed)) for seed in range(8)]
@@ -650,7 +650,7 @@ def test_cheap_work_is_run_by_the_calling_thread_all_at_once(lefts: list[Left]) 
     lefts.append(left := Left(1e-6))
     jobs = [job_of(value) for value in (1.0, 2.0, 3.0)]
     assert all(left.batcher.submit(job, here=True) for job in jobs)
-    assert not any(job.future.done() for job in jobs)
+    assert not any(job.future.done for job in jobs)
     assert not left.runners.work_here(PATIENCE)
     assert [answer(job) for job in jobs] == [[2.0], [4.0], [6.0]]
     assert left.threads == [current_thread().name]
@@ -686,6 +686,6 @@ def test_no_more_is_run_than_there_is_time_for(lefts: list[Left]) -> None:
     job = job_of(1.0)
     left.batcher.submit(job, here=True)
     assert left.runners.work_here(0.0)
-    assert not job.future.done()
+    assert not job.future.done
     assert not left.runners.work_here(PATIENCE)
-    assert job.future.done()
+    assert job.future.done

@@ -49,7 +49,7 @@ def record(message: str, **fields: object) -> logging.LogRecord:
 
 
 def outcome(code: str, ended: float = 2.5, **more: Any) -> Outcome:
-    return Outcome("ModelInfer", code, "add2", "1", timeline=Timeline(received=2.0, ended=ended), **more)
+    return Outcome("ModelInfer", code, Timeline(received=2.0, ended=ended), "add2", "1", **more)
 
 
 def test_a_line_of_json_has_time_level_logger_message_and_fields() -> None:

@@ -311,7 +311,7 @@ def test_padding_and_slack_are_counted() -> None:
     metrics.record_batch(BatchRun("add2", "1", 1, 3, 0.1, 0.2, padding_rows=1, padding_elements=8))
     metrics.record_batch(BatchRun("add2", "1", 1, 4, 0.1, 0.2))
     for deadline in (None, 3.5, 2.5):
-        metrics.record_call(Outcome("ModelInfer", "OK", "add2", "1", None, Timeline(1.0, answered=3.0, ended=3.0, deadline=deadline)))
+        metrics.record_call(Outcome("ModelInfer", "OK", Timeline(1.0, answered=3.0, ended=3.0, deadline=deadline), "add2", "1"))
     found = gauges(metrics)
     assert (found["hornbeam_batch_padding_rows_total"], found["hornbeam_padding_elements_total"]) == (1, 8)
     assert (found["hornbeam_deadline_slack_seconds_count"], found["hornbeam_deadline_slack_seconds_sum"]) == (2, 0.5)
@@ -333,7 +333,7 @@ def test_the_gauges_of_a_model_go_with_it_and_its_counters_after_a_while() -> No
     for status in there:
         metrics.record_load(Load("add2", status.version, "success", 0.1, 0.1))
         metrics.record_batch(BatchRun("add2", status.version, 1, 1, 0.1, 0.1))
-        metrics.record_call(Outcome("ModelInfer", "OK", "add2", status.version, None, Timeline(1.0, ended=2.0)))
+        metrics.record_call(Outcome("ModelInfer", "OK", Timeline(1.0, ended=2.0), "add2", status.version))
     assert len(versions(metrics, "hornbeam_model_ready")) == len(versions(metrics, "hornbeam_executions_total")) == 100
     del there[:-2]
     assert versions(metrics, "hornbeam_model_ready") == {"99", "100"}
