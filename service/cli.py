@@ -19,7 +19,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 # The thread that polls for calls reads their sockets itself, rather than being handed what another thread has read.
 os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
 
-from service import logs
+from service import garbage, logs
 from service import options as declared
 from service.config import read_file
 from service.errors import StartupError
@@ -236,6 +236,7 @@ def _start(server: Server | Parent, signals: _Signals) -> bool:
         thread.join(0.05)
     if errors:
         raise errors[0]
+    garbage.spare()
     return not thread.is_alive()
 
 

@@ -75,7 +75,7 @@ class Batcher:
     @property
     def waiting_requests(self) -> int:
         """Requests in the queue, not counting those that run."""
-        return len(self._queue)
+        return self._queue.size
 
     def oldest_age_seconds(self) -> float:
         """How long the request has waited that has waited longest; 0.0 when none does."""
@@ -133,12 +133,12 @@ class Batcher:
     @property
     def waiting(self) -> bool:
         """Whether there is work; with the runners' lock, as all that follows."""
-        return len(self._queue) > 0
+        return self._queue.size > 0
 
     @property
     def ready(self) -> bool:
         """Whether there is work that may be done now."""
-        return self.running < self.runners and len(self._queue) > 0
+        return self.running < self.runners and self._queue.size > 0
 
     def take(self, now: float) -> tuple[_Batch | None, float | None]:
         """The next batch, with what was found dead on the way to it; or None, and when held-back requests are due."""

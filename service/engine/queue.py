@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import inf
-from typing import Annotated, Any, Generic, Protocol, Self, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from service.errors import StartupError
 
@@ -104,8 +104,7 @@ class Pushed(Generic[J]):
     dropped: Sequence[J] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Taken(Generic[J]):
+class Taken(NamedTuple, Generic[J]):
     """The next batch, and those that were dropped on the way to it because nobody waits for them any more.
 
     Where the batch is empty and `again` is not None, some are held back for others: it is when to ask again.
@@ -133,7 +132,7 @@ def _free(_: Hashable) -> Seconds:
 
 
 class BatchQueue(Generic[J]):
-    """The requests that wait for one model, bounded in rows and bytes. `batched=False` takes them one at a time."""
+    """The requests that wait for one model, `size` of them, bounded in rows and bytes. `batched=False` takes them one at a time."""
 
     def __init__(self, options: BatchOptions, batched: bool = True) -> None:
         self.options = options
@@ -141,13 +140,13 @@ class BatchQueue(Generic[J]):
         self.rows = 0
         self.nbytes = 0
         self.max_delay_seconds = options.max_delay_seconds if batched else 0.0
-        self._size = 0
+        self.size = 0
         self._lanes: dict[Hashable, _Lane[J]] = {}
         self._arrivals = 0
         self._swept = -inf
 
     def __len__(self) -> int:
-        return self._size
+        return self.size
 
     @property
     def oldest(self) -> float:
@@ -192,12 +191,12 @@ class BatchQueue(Generic[J]):
         """All that waits, which then no longer does."""
         jobs = [entry[4] for lane in self._lanes.values() for entry in lane.entries]
         self._lanes.clear()
-        self.rows = self.nbytes = self._size = 0
+        self.rows = self.nbytes = self.size = 0
         return jobs
 
     def _fits(self, job: J) -> bool:
         most = self.options
-        return not self._size or (self.rows + job.rows <= most.max_queue_rows and self.nbytes + job.nbytes <= most.max_queue_bytes)
+        return not self.size or (self.rows + job.rows <= most.max_queue_rows and self.nbytes + job.nbytes <= most.max_queue_bytes)
 
     def _insert(self, job: J, now: float, arrived: float) -> None:
         lane = self._lanes.get(job.shape_key)
@@ -213,7 +212,7 @@ class BatchQueue(Generic[J]):
     def _count(self, lane: _Lane[J], size: int, rows: int, nbytes: int) -> None:
         lane.rows += rows
         lane.nbytes += nbytes
-        self._size += size
+        self.size += size
         self.rows += rows
         self.nbytes += nbytes
 
@@ -250,7 +249,7 @@ class BatchQueue(Generic[J]):
             victims.add(entry[2])
             rows -= entry[4].rows
             size -= entry[4].nbytes
-        if (rows > 0 or size > 0) and len(victims) < self._size:
+        if (rows > 0 or size > 0) and len(victims) < self.size:
             return []
         return self._remove(lambda entry: entry[2] in victims)
 

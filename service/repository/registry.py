@@ -104,6 +104,11 @@ class Registry:
         """Whether the models that the server began with have been loaded. What fails afterwards takes down that model alone."""
         return self._started
 
+    @property
+    def table(self) -> object:
+        """What a name leads to; another object after each change of it."""
+        return self._models
+
     def started(self) -> None:
         """Says that the models that the server begins with have been loaded."""
         self._started = True

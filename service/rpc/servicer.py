@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
+from typing import NamedTuple
+from weakref import ref
 
 import grpc
 
@@ -67,6 +69,7 @@ class InferenceServicer:
         self._log_settings, self._trace_settings = LogSettings(), TraceSettings()
         self._inference = Inference(self._served, self._regions)
         self._boundary = Boundary((observe, self._trace_settings.record), begin)
+        self._known = _Known(None, {})
         self._streams = Streams(self._inference, self._boundary)
         self.draining = False
 
@@ -179,12 +182,20 @@ class InferenceServicer:
 
     def _served(self, name: str, version: str, trace: Trace) -> Served:
         """The model that a call names; its name becomes a label only once it is known to be one."""
+        known = self._known
+        if known.table is not self._registry.table:
+            known = self._known = _Known(self._registry.table, {})
+        found, number = known.versions.get((name, version), _UNKNOWN)
+        if (served := found()) is not None:
+            trace.model, trace.version = name, number
+            return served
         if not name:
             raise InvalidRequestError("the request names no model", "model_name")
         if self._registry.knows(name):
             trace.model = name
         served = self._registry.get(name, codec.parse_version(version))
         trace.version = str(served.version)
+        known.versions[name, version] = ref(served), trace.version  # if the table has changed meanwhile, this is not looked at again
         return served
 
     def _handler(self, name: str, method: Method) -> Callable[[bytes, grpc.ServicerContext], bytes]:
@@ -204,6 +215,19 @@ class InferenceServicer:
             return answer
 
         return handle
+
+
+class _Known(NamedTuple):
+    """What names and versions, as callers write them, lead to in a table of the registry, and the version's number.
+
+    Nothing that is known keeps an unloaded model in memory.
+    """
+
+    table: object
+    versions: dict[tuple[str, str], tuple[Callable[[], Served | None], str]]
+
+
+_UNKNOWN: tuple[Callable[[], None], str] = (lambda: None, "")
 
 
 def _not_here(name: str) -> NotSupportedError:

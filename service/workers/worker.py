@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Event
 
-from service import logs
+from service import garbage, logs
 from service.errors import DrainingError, LoadFailedError, StartupError, quoted
 from service.repository.layout import ModelFolder
 from service.request import Statistics
@@ -69,6 +69,7 @@ class _Worker:
         try:
             self._server = Server(self._path, self._options, part)
             self._server.start()
+            garbage.spare()
             self._channel.ask(Listening())
         except StartupError as error:
             self._channel.ask(Failed(str(error)))
