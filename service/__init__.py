@@ -2,6 +2,4 @@
 
 __all__ = ["__version__"]
 
-from importlib.metadata import version
-
-__version__ = version("hornbeam")
+__version__ = "0.1.0"

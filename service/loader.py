@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 
 from service.engine import padding_trial
 from service.engine.batcher import Batcher, BatchOptions
@@ -50,7 +51,9 @@ class ModelLoader:
         padding = Padding(settings.padding, session.signature)
         if given.load.check_padding:
             padding_trial.check(session, padding)
-        warmup = session.warm(_sizes(given.batching)) if given.load.warm_up else 0.0
+        start = monotonic()
+        warmed = session.warm(_sizes(given.batching)) if given.load.warm_up else []
+        warmup = monotonic() - start
         batcher = Batcher(
             file.name,
             str(file.version),
@@ -62,7 +65,7 @@ class ModelLoader:
             padding,
             self._runners,
         )
-        return Served(file.name, file.version, session, batcher, settings), warmup
+        return Served(file.name, file.version, session, batcher, settings, tuple(warmed)), warmup
 
 
 def _sizes(options: BatchOptions) -> list[int]:

@@ -168,7 +168,7 @@ class BatchRun(NamedTuple):
     """One execution of a model: how many requests and rows ran together, and the seconds to put them together and to run.
 
     `rows` are the callers'. `padding_rows` were added to them, and `padding_elements` to the elements of all inputs, those rows'
-    included. `timelines` are the requests'.
+    included. `timelines` are the requests'. `inline` says that it was the thread that takes the calls that ran it.
     """
 
     model: str
@@ -180,6 +180,7 @@ class BatchRun(NamedTuple):
     padding_rows: int = 0
     padding_elements: int = 0
     timelines: tuple[Timeline, ...] = ()
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,9 +221,9 @@ class Server:
         """What the metrics cannot know by themselves."""
         certificates, stages = self._transport.certificates, tuple(stage.value for stage in Stage)
         if certificates is None:
-            return ServerState(self._life.stage.value, stages, self._cores, THREADS)
+            return ServerState(self._life.stage.value, stages, self._transport.kind, self._cores, THREADS)
         reloads = {"success": float(certificates.reloads), "failure": float(certificates.failed_reloads)}
-        return ServerState(self._life.stage.value, stages, self._cores, THREADS, certificates.expiry, reloads)
+        return ServerState(self._life.stage.value, stages, self._transport.kind, self._cores, THREADS, certificates.expiry, reloads)
 
     def _models_changed(self) -> None:
         """Tells health checks which models can be asked."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import subprocess
-import tomllib
 from pathlib import Path
 
 import pytest
 
+import service
 from tests.conftest import ROOT
 
 TRACKED = [Path(name) for name in subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines()]
@@ -40,9 +40,8 @@ def test_what_is_offered_is_documented(module: Path) -> None:
 
 
 def test_the_changelog_knows_the_version() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     changelog = (ROOT / "CHANGELOG.md").read_text()
-    assert "## [Unreleased]" in changelog or f"## [{project['version']}]" in changelog
+    assert "## [Unreleased]" in changelog or f"## [{service.__version__}]" in changelog
 
 
 def test_ci_runs_what_the_readme_tells_a_newcomer() -> None:

@@ -115,6 +115,7 @@ OVERVIEW: dict[str, list[Panel]] = {
             "short",
             {"{{version}}, ONNX Runtime {{onnxruntime}}, Python {{python}}": count("hornbeam_build_info", "version, onnxruntime, python")},
         ),
+        Panel("Transports", "short", {"{{transport}}": count("hornbeam_transport_info", "transport")}),
         Panel(
             "Restarts",
             "short",
@@ -167,7 +168,11 @@ MODELS: dict[str, list[Panel]] = {
         Panel(
             "Rows and runs",
             "ops",
-            {"rows {{model}}": rate("hornbeam_rows_total", "model"), "runs {{model}}": rate("hornbeam_executions_total", "model")},
+            {
+                "rows {{model}}": rate("hornbeam_rows_total", "model"),
+                "runs {{model}}": rate("hornbeam_executions_total", "model"),
+                "inline runs {{model}}": rate("hornbeam_inline_executions_total", "model"),
+            },
         ),
         Panel(
             "Padding",

@@ -23,6 +23,8 @@ __all__ = ["BatchOptions", "Batcher", "Job"]
 
 log = logging.getLogger("hornbeam.engine")
 CHEAP = 0.0005  # seconds of running for which a hand-off between threads, and waiting for the interpreter's lock, is not worth it
+STALL = 0.05  # seconds that nobody else's calls should have to wait for one that was thought to be cheap
+PENANCE = 60.0  # seconds after such a run in which none is thought to be
 
 
 class Batcher:
@@ -51,6 +53,7 @@ class Batcher:
         self.cost = Costs()
         self.running = 0
         self.running_rows = 0
+        self._inline_from = 0.0  # when a run may be done by the thread that takes the calls, on the monotonic clock
         self._run = run
         self._observe = observe
         self._sizes = options if batched else BatchOptions()  # what does not run together is not filled up either
@@ -100,7 +103,7 @@ class Batcher:
             pushed = self._queue.push(job, now)
             job.timeline.queued = now
             if pushed.accepted:
-                left = here and self._is_cheap()
+                left = here and self._is_cheap(job, now)
                 (self._runners.leave_here if left else self._runners.wake)(self)
         for victim in pushed.shed:
             _refuse(victim, self._full(victim))
@@ -156,23 +159,28 @@ class Batcher:
         assert isinstance(work, _Batch)
         for shape, rows, seconds in work.costs:
             self.cost.observe(shape, rows, seconds)
+            if work.inline and seconds > STALL:  # what a run takes may be in its numbers too, and not in its shape alone
+                self._inline_from = monotonic() + PENANCE
         self.running -= 1
         self.running_rows -= work.rows
         if self._draining:
             self._quiet.notify_all()
 
-    def execute(self, jobs: Sequence[Job], costs: list[tuple[Hashable, int, float]]) -> None:
-        """Runs jobs together, without the lock, and answers them; adds to `costs` what each run of so many rows took."""
+    def execute(self, jobs: Sequence[Job], costs: list[tuple[Hashable, int, float]], here: bool) -> None:
+        """Runs jobs together, without the lock, and answers them; adds to `costs` what each run of so many rows took.
+
+        `here` says that this is the thread that takes the calls.
+        """
         try:
-            answers = self._run_together(jobs, costs)
+            answers = self._run_together(jobs, costs, here)
         except ServiceError as error:
             if len(jobs) == 1:
                 jobs[0].future.set_exception(error)
                 return
             # One request may have been what the model cannot compute: the others must not suffer for it.
             middle = len(jobs) // 2
-            self.execute(jobs[:middle], costs)
-            self.execute(jobs[middle:], costs)
+            self.execute(jobs[:middle], costs, here)
+            self.execute(jobs[middle:], costs, here)
             return
         except Exception as error:  # a bug, or no memory: it must not end the runner, nor leave a caller waiting
             log.exception("model '%s' version %s: a batch of %d failed", self.name, self.version, len(jobs))
@@ -182,7 +190,7 @@ class Batcher:
         for job, answer in zip(jobs, answers, strict=True):
             job.future.set_result(answer)
 
-    def _run_together(self, jobs: Sequence[Job], costs: list[tuple[Hashable, int, float]]) -> list[list[Array]]:
+    def _run_together(self, jobs: Sequence[Job], costs: list[tuple[Hashable, int, float]], here: bool) -> list[list[Array]]:
         rows = [job.rows for job in jobs]
         total = sum(rows)
         extra = 0 if jobs[0].alone else self._sizes.filled(total) - total
@@ -202,14 +210,17 @@ class Batcher:
         added = _elements([feeds]) - _elements([job.feeds for job in jobs]) if padded or extra else 0
         costs.append((shape, total + extra, end - assembled))
         timelines = tuple([job.timeline for job in jobs])
-        self._observe(BatchRun(self.name, self.version, len(jobs), total, assembled - start, end - assembled, extra, added, timelines))
+        self._observe(
+            BatchRun(self.name, self.version, len(jobs), total, assembled - start, end - assembled, extra, added, timelines, here)
+        )
         return answers
 
-    def _is_cheap(self) -> bool:
-        """Whether all that waits is known to take no longer than handing it to a thread is worth."""
-        cost = self.cost
-        seconds = cost.fixed_seconds + cost.per_row_seconds * self._sizes.filled(self._queue.rows)
-        return 0.0 < seconds < CHEAP and not self._queue.max_delay_seconds
+    def _is_cheap(self, job: Job, now: float) -> bool:
+        """Whether what waits, with a job that has just come, has been seen to take no longer than handing it to a thread is worth."""
+        cost = self.cost.known(job.shapes)
+        if cost is None or self._queue.max_delay_seconds or now < self._inline_from:
+            return False
+        return cost.seconds(self._sizes.filled(self._queue.rows)) < CHEAP
 
     def _bound(self, shape: Hashable) -> Callable[[int], float]:
         """The seconds that a run of a shape rarely goes beyond, by its rows."""
@@ -232,26 +243,28 @@ class Batcher:
 class _Batch:
     """Jobs that run together, those that are refused beside them, and what became of it."""
 
-    __slots__ = ("_batcher", "_dropped", "_jobs", "_taken", "costs", "rows", "seconds")
+    __slots__ = ("_batcher", "_dropped", "_jobs", "_taken", "costs", "inline", "rows", "seconds")
 
     def __init__(self, batcher: Batcher, jobs: Sequence[Job], dropped: Sequence[Job], rows: int, now: float, seconds: float) -> None:
         self.rows = rows
         self.seconds = seconds
         self.costs: list[tuple[Hashable, int, float]] = []
+        self.inline = False
         self._batcher = batcher
         self._jobs = jobs
         self._dropped = dropped
         self._taken = now
 
-    def run(self) -> None:
+    def run(self, here: bool) -> None:
         """Refuses the dead, and runs those that are not cancelled by now."""
+        self.inline = here
         _expire(self._dropped)
         live = [job for job in self._jobs if job.future.claim()]
         for job in live:
             if job.timeline.started is None:
                 job.timeline.started = self._taken
         if live:
-            self._batcher.execute(live, self.costs)
+            self._batcher.execute(live, self.costs, here)
 
 
 def _elements(feeds: Sequence[Feeds]) -> int:

@@ -85,6 +85,10 @@ class Costs:
         """The fit of a shape; for one that has not been seen, that of the shape that ran last."""
         return self._shapes.get(shape, self._last)
 
+    def known(self, shape: Hashable) -> Cost | None:
+        """The fit of a shape that has been run; None for any other."""
+        return self._shapes.get(shape)
+
     def observe(self, shape: Hashable, rows: int, seconds: float) -> None:
         """Learns from a run."""
         cost = self._shapes.get(shape)

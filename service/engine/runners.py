@@ -23,8 +23,8 @@ class Work(Protocol):
     def seconds(self) -> float:
         """What it is expected to take."""
 
-    def run(self) -> None:
-        """Does it, without the lock; raises nothing."""
+    def run(self, here: bool) -> None:
+        """Does it, without the lock; raises nothing. `here` says that it was left to whoever calls `work_here`."""
 
 
 class Member(Protocol):
@@ -102,7 +102,7 @@ class Runners:
                 done = self._pick(now, self._here)[0] if now < until else None
                 if done is None:
                     return any(member.ready for member in self._here)
-            done[1].run()
+            done[1].run(True)
 
     def close(self) -> None:
         """Ends the threads when there is no more work, and returns when they have ended."""
@@ -123,7 +123,7 @@ class Runners:
     def _serve(self) -> None:
         done: tuple[Member, Work, float] | None = None
         while done := self._next(done):
-            done[1].run()
+            done[1].run(False)
 
     def _next(self, done: tuple[Member, Work, float] | None) -> tuple[Member, Work, float] | None:
         """The next work, whose it is and when it began, waiting for it; None when there will be none. `done` is what has just ended."""

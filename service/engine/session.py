@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -19,12 +19,21 @@ from service.engine.trial import same, sample, zeros
 from service.errors import ExecutionFailedError, InvalidRequestError, OutOfMemoryError, RequestCancelledError, ServiceError, StartupError
 from service.request import DATATYPES, Array, Signature, TensorSpec
 
-__all__ = ["DeviceOptions", "Session", "Stop"]
+__all__ = ["DeviceOptions", "Session", "Stop", "Warmed"]
 
 log = logging.getLogger("hornbeam.engine")
 _BY_ONNX = {datatype.onnx: datatype for datatype in DATATYPES.values()}
 _FREE_SIZES = (1, 16, 64, 256)  # tried in turn for the axes that are free besides the batch, until the model takes one
 _OUT_OF_MEMORY = ("Failed to allocate memory", "Available memory of", "bad_alloc", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+_SHORT = 0.005  # seconds of a first run, after which a second is worth its while
+
+
+class Warmed(NamedTuple):
+    """A batch size that has been run: the shapes of a row of each input, its rows, and the seconds that the last run took."""
+
+    shapes: tuple[tuple[int, ...], ...]
+    rows: int
+    seconds: float
 
 
 class Stop:
@@ -97,30 +106,38 @@ class Session:
                 raise RequestCancelledError("the request was cancelled while the model ran") from error
             raise _failure(error) from error
 
-    def warm(self, rows: Iterable[int]) -> float:
-        """Runs every one of these batch sizes, so that no request is its first, and gives the seconds that this took.
+    def warm(self, rows: Iterable[int]) -> list[Warmed]:
+        """Runs every one of these batch sizes, so that no request is its first, and tells what that took.
 
         The inputs are zeros; a model that does not run on them is not warmed, which is logged. Raises StartupError when
         there is no memory for a size.
         """
-        start = monotonic()
+        warmed = []
         for count in sorted(set(rows)) if self.signature.batched else [1]:
-            if not self._warm(count):
+            if (found := self._warm(count)) is None:
                 log.warning("%s: not warmed up for %d rows, since it does not run on zeros", self.path, count)
-        return monotonic() - start
+            else:
+                warmed.append(found)
+        return warmed
 
-    def _warm(self, rows: int) -> bool:
+    def _warm(self, rows: int) -> Warmed | None:
         for free in _FREE_SIZES:
             feeds = {spec.name: zeros(spec, rows if self.signature.batched else None, free) for spec in self._needed()}
             try:
-                for _ in range(2 if self.serial else 1):  # the second run is the one that is captured
-                    self._run(feeds, None)
+                seconds = self._timed(feeds)
+                if self.serial or seconds < _SHORT:  # the second run is the one that is captured, and the one that shows the cost
+                    seconds = self._timed(feeds)
             except Exception as error:  # as in run
                 if isinstance(_failure(error), OutOfMemoryError):
                     raise StartupError(f"{self.path}: there is no memory to run {rows} rows; allow fewer: {_reason(error)}") from error
                 continue
-            return True
-        return False
+            return Warmed(tuple([array.shape[1:] for array in feeds.values()]), rows, seconds)
+        return None
+
+    def _timed(self, feeds: Mapping[str, Array]) -> float:
+        start = monotonic()
+        self._run(feeds, None)
+        return monotonic() - start
 
     def _needed(self) -> list[TensorSpec]:
         return [spec for spec in self.signature.inputs.values() if not spec.optional]

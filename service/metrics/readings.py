@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from service import __version__
@@ -101,10 +100,11 @@ class ModelReading:
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """What only the server knows: its stage of life and all there are, its cores, and its certificate, if it has one."""
+    """What only the server knows: its stage of life and all there are, its transport and cores, and its certificate, if it has one."""
 
     stage: str = "serving"
     stages: tuple[str, ...] = ("serving",)
+    transport: str = ""
     cores: float = 0.0
     max_requests: int = 0
     certificate_expiry: float | None = None
@@ -129,6 +129,10 @@ class ServerReading:
     @property
     def python(self) -> str:
         return platform.python_version()
+
+    @property
+    def transport(self) -> str:
+        return self.state.transport
 
     @property
     def stages(self) -> Mapping[str, float]:
@@ -170,6 +174,8 @@ def _all_threads() -> int:
 @cache
 def _installed(*names: str) -> str:
     """The version of whichever of these distributions is installed."""
+    from importlib.metadata import PackageNotFoundError, version  # which takes longer to import than all of the metrics
+
     for name in names:
         try:
             return version(name)

@@ -128,6 +128,13 @@ CALL_METRICS: tuple[Metric[Outcome], ...] = (
 )
 BATCH_METRICS: tuple[Metric[BatchRun], ...] = (
     Metric("hornbeam_executions", "counter", "Runs of the model.", MODEL, lambda _: 1),
+    Metric(
+        "hornbeam_inline_executions",
+        "counter",
+        "Those of them that were done by the thread that takes the calls, as cheap ones are.",
+        MODEL,
+        lambda run: int(run.inline),
+    ),
     Metric("hornbeam_rows", "counter", "Rows computed.", MODEL, lambda run: run.rows),
     Metric("hornbeam_batch_rows", "histogram", "Rows in each run.", MODEL, lambda run: run.rows, ROWS),
     Metric("hornbeam_batch_requests", "histogram", "Requests in each run.", MODEL, lambda run: run.requests, ROWS),
@@ -241,6 +248,14 @@ SERVER_METRICS: tuple[Metric[ServerReading], ...] = (
         "1 for the stage of its life that the server is in.",
         ("state",),
         lambda read: read.stages,
+        across="max",
+    ),
+    Metric(
+        "hornbeam_transport_info",
+        "gauge",
+        "Always 1: the way that inferences take, from gRPC's completion queue or through its stock server.",
+        ("transport",),
+        lambda read: 1,
         across="max",
     ),
     Metric(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
+from service.engine.batcher import CHEAP
 from service.options import options
 from service.repository.layout import ModelFile
 from service.repository.model_config import ModelSettings
@@ -27,6 +28,7 @@ def _lines(file: ModelFile, settings: ModelSettings, served: Served) -> Iterator
     yield from _tensors("outputs", signature.outputs.values())
     yield f"  batching  {_batching(served)}"
     yield f"  runs on   {served.session.provider}, {served.batcher.runners} at a time"
+    yield f"  costs     {_costs(served)}"
     for group in fields(settings.options):
         yield f"  [{group.name}]"
         yield from _options(getattr(settings.options, group.name), settings.sources)
@@ -49,6 +51,21 @@ def _batching(served: Served) -> str:
         return "one request at a time: its rows were not shown to be independent"
     shown = "its exporter showed" if "hornbeam.batch_axes" in served.session.metadata else "trying it showed"
     return f"up to {served.batcher.max_batch_rows} rows together: {shown} that rows are independent"
+
+
+def _costs(served: Served) -> str:
+    if not served.warmed:
+        return "not known before it has been run"
+    told = ", ".join(f"{warmed.seconds * 1000:.2g} ms for {warmed.rows}" for warmed in dict.fromkeys((served.warmed[0], served.warmed[-1])))
+    cheap = [warmed.rows for warmed in served.warmed if warmed.seconds < CHEAP]
+    return f"{told}: run {_where(len(cheap), len(served.warmed), max(cheap, default=0))}"
+
+
+def _where(cheap: int, all: int, most: int) -> str:
+    if not cheap:
+        return "by runners"
+    upto = "" if cheap == all else f" up to {most} rows, and beyond by runners"
+    return f"by the thread that takes the calls{upto}; by runners with --transport stock"
 
 
 def _options(group: Any, sources: Mapping[str, str]) -> Iterator[str]:

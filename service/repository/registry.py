@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from service.engine.admission import accept
 from service.engine.batcher import Batcher, Job
-from service.engine.session import Session
+from service.engine.session import Session, Warmed
 from service.errors import ModelNotFoundError, ModelNotReadyError, quoted
 from service.repository.layout import ModelFile, Stamp
 from service.repository.model_config import ModelSettings
@@ -34,13 +34,14 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Served:
-    """A version that has been loaded: its session, the batcher that runs it, and how it was to be served."""
+    """A version that has been loaded: its session, the batcher that runs it, how it was to be served, and the sizes that it has run."""
 
     name: str
     version: int
     session: Session
     batcher: Batcher
     settings: ModelSettings = field(default_factory=ModelSettings)
+    warmed: tuple[Warmed, ...] = ()
 
     @property
     def source_sha256(self) -> str:

@@ -10,7 +10,7 @@ import json
 from collections.abc import MutableSequence
 from typing import Any
 
-from google.protobuf import json_format, text_format
+from google.protobuf import text_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
@@ -39,6 +39,8 @@ def from_text(text: str) -> dict[str, Any]:
 
 def from_json(text: str) -> dict[str, Any]:
     """The fields that a config in JSON sets, as `from_text` gives them. Raises InvalidRequestError with the place and the reason."""
+    from google.protobuf import json_format  # which takes a while to import, and few servers are ever sent one
+
     config = pb.ModelConfig()
     try:
         if not isinstance(json.loads(text), dict):

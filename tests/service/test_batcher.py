@@ -620,14 +620,14 @@ def wrong(job: Job, values: Array) -> str:
 
 
 class Left:
-    """A batcher whose runs are known to take `seconds` a row, and the threads that they were on."""
+    """A batcher whose runs of a shape are known to take `seconds` a row, and the threads that they were on."""
 
-    def __init__(self, seconds: float, options: BatchOptions = OPTIONS) -> None:
+    def __init__(self, seconds: float, options: BatchOptions = OPTIONS, shape: tuple[int, ...] = (1,)) -> None:
         self.threads: list[str] = []
         self.runners = Runners(1)
         self.batcher = Batcher("m", "3", self._run, options, True, 1, lambda run: None, shared=self.runners)
         for _ in range(5):
-            self.batcher.cost.observe(((1,),), 1, seconds)
+            self.batcher.cost.observe((shape,), 1, seconds)
 
     def _run(self, feeds: Feeds) -> Sequence[Array]:
         self.threads.append(current_thread().name)
@@ -657,20 +657,31 @@ def test_cheap_work_is_run_by_the_calling_thread_all_at_once(lefts: list[Left]) 
 
 
 KEPT_APART = {
-    "costly work": (0.1, OPTIONS),
-    "work of unknown cost": (0.0, OPTIONS),
-    "work that is held back for more": (1e-6, BatchOptions(max_batch_rows=8, max_delay_seconds=0.001)),
+    "costly work": (0.1, OPTIONS, (1,)),
+    "work of a shape that was never run": (1e-6, OPTIONS, (2,)),
+    "work that is held back for more": (1e-6, BatchOptions(max_batch_rows=8, max_delay_seconds=0.001), (1,)),
 }
 
 
-@pytest.mark.parametrize(("seconds", "options"), KEPT_APART.values(), ids=KEPT_APART.keys())
-def test_other_work_is_the_runners(lefts: list[Left], seconds: float, options: BatchOptions) -> None:
-    lefts.append(left := Left(seconds, options))
+@pytest.mark.parametrize(("seconds", "options", "shape"), KEPT_APART.values(), ids=KEPT_APART.keys())
+def test_other_work_is_the_runners(lefts: list[Left], seconds: float, options: BatchOptions, shape: tuple[int, ...]) -> None:
+    lefts.append(left := Left(seconds, options, shape))
     job = job_of(1.0)
     assert not left.batcher.submit(job, here=True)
     assert not left.runners.work_here(0.0)
     assert answer(job) == [2.0]
     assert left.threads == ["runner-0"]
+
+
+def test_after_a_run_that_made_others_wait_the_runners_have_the_next(lefts: list[Left], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.engine.batcher.STALL", 0.0)
+    lefts.append(left := Left(1e-6))
+    jobs = [job_of(1.0), job_of(2.0)]
+    assert left.batcher.submit(jobs[0], here=True)
+    assert not left.runners.work_here(PATIENCE)
+    assert not left.batcher.submit(jobs[1], here=True)
+    assert [answer(job) for job in jobs] == [[2.0], [4.0]]
+    assert left.threads == [current_thread().name, "runner-0"]
 
 
 def test_work_that_was_left_is_finished_when_the_model_is_drained(lefts: list[Left]) -> None:

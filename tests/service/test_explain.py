@@ -1,5 +1,6 @@
 """What is printed of a model's effective configuration, and of what would keep it from serving."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,15 @@ def test_the_versions_that_would_serve_are_explained_and_no_other(tmp_path: Path
 
 def test_a_model_that_is_not_batched_says_why(tmp_path: Path) -> None:
     assert "one request at a time: its rows were not shown to be independent" in explained(save_repository(tmp_path, "centre"))
+
+
+def test_what_a_run_costs_and_where_it_is_done_is_said(tmp_path: Path) -> None:
+    text = explained(save_repository(tmp_path, "add2"))
+    assert re.search(r"^  costs     \S+ ms for 1, \S+ ms for 64: run by (the thread that takes the calls|runners)", text, re.MULTILINE)
+
+
+def test_without_a_warm_up_nothing_is_known_of_the_cost(tmp_path: Path) -> None:
+    assert "  costs     not known before it has been run" in explained(save_repository(tmp_path, "add2"), "--no-warm-up")
 
 
 def test_what_has_no_meaning_here_is_a_warning(tmp_path: Path) -> None:

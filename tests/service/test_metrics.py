@@ -27,11 +27,12 @@ from service.repository.registry import ModelStatus, State
 from service.request import BatchRun, Load, Outcome, Timeline
 from service.rpc._pb import inference_pb2 as pb
 from service.server import Options, Server
-from tests.service.conftest import FREE_PORTS, Gated, Stub, add2_request, http, refusal, request, scrape, until
+from tests.service.conftest import FREE_PORTS, Gated, Stub, TransportKind, add2_request, http, refusal, request, scrape, until
 from tests.service.models import save_repository
 
 OPEN = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 Code = grpc.StatusCode
+ADD2 = frozenset({"model": "add2", "version": "1"}.items())
 ELSEWHERE = {  # what not every machine has, and not this server: tests of their own show these
     *("hornbeam_cpu_periods", "hornbeam_cpu_throttled_periods", "hornbeam_cpu_throttled_seconds", "hornbeam_memory_limit_bytes"),
     *("hornbeam_tls_certificate_expiry_timestamp_seconds", "hornbeam_tls_reloads"),
@@ -276,6 +277,20 @@ def test_the_server_says_at_which_stage_of_its_life_it_is(tmp_path: Path) -> Non
     stages = [("hornbeam_server_state", frozenset({"state": stage.value}.items())) for stage in Stage]
     assert [before[stage] for stage in stages] == [0, 1, 0, 0]
     assert [after[stage] for stage in stages] == [0, 0, 1, 0]
+
+
+def test_the_way_of_inferences_is_told(server: Server, transport: TransportKind) -> None:
+    (sample,) = families(server.admin_port)["hornbeam_transport_info"].samples
+    assert (sample.labels, sample.value) == ({"transport": transport}, 1)
+
+
+def test_cheap_runs_are_done_by_the_thread_that_takes_the_calls(server: Server, transport: TransportKind) -> None:
+    with Stub(server.grpc_port) as stub:
+        for _ in range(3):
+            stub.infer(add2_request())
+    found = scrape(server.admin_port)
+    assert found["hornbeam_executions_total", ADD2] == 3
+    assert found["hornbeam_inline_executions_total", ADD2] == (2 if transport == "queue" else 0)  # the first showed what it costs
 
 
 def test_the_server_says_what_it_is_made_of(told: Server) -> None:
