@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable, Sequence
+from math import inf
 from threading import Condition
 from time import monotonic
 
@@ -24,6 +25,7 @@ __all__ = ["BatchOptions", "Batcher", "Job"]
 log = logging.getLogger("hornbeam.engine")
 CHEAP = 0.0005  # seconds of running for which a hand-off between threads, and waiting for the interpreter's lock, is not worth it
 STALL = 0.05  # seconds that nobody else's calls should have to wait for one that was thought to be cheap
+_FULL = "Exceeds maximum queue size"  # Triton's words, which clients look for
 PENANCE = 60.0  # seconds after such a run in which none is thought to be
 
 
@@ -100,6 +102,8 @@ class Batcher:
         with self._runners.lock:
             if self._draining:
                 raise DrainingError(f"model '{self.name}' version {self.version} is about to be unloaded")
+            if self._queue.rows >= options.max_batch_rows:
+                self._check_wait(job, now)
             pushed = self._queue.push(job, now)
             job.timeline.queued = now
             if pushed.accepted:
@@ -222,6 +226,21 @@ class Batcher:
             return False
         return cost.seconds(self._sizes.filled(self._queue.rows)) < CHEAP
 
+    def _check_wait(self, job: Job, now: float) -> None:
+        """Raises QueueFullError for a request whose turn would come too late, as far as costs are known.
+
+        One whose deadline is over already is not for the queue to refuse.
+        """
+        most = self.options.max_batch_rows if self._queue.batched else 1
+        wait = self._queue.ahead(job, now) / most / self.runners * self.cost.of(job.shapes).seconds(most)
+        left = inf if job.deadline is None else job.deadline - now
+        if wait > left > 0:
+            raise QueueFullError(
+                f"{_FULL}: the request would wait for about {wait:.2g} s, and its deadline is in {left:.2g} s", _later(wait)
+            )
+        if wait > (may := self.options.max_queue_seconds) > 0:
+            raise QueueFullError(f"{_FULL}: the request would wait for about {wait:.2g} s, and {may:g} s is the longest", _later(wait))
+
     def _bound(self, shape: Hashable) -> Callable[[int], float]:
         """The seconds that a run of a shape rarely goes beyond, by its rows."""
         bound = self.cost.of(shape).bound
@@ -235,9 +254,7 @@ class Batcher:
             what, waits, may = "bytes", self._queue.nbytes, most.max_queue_bytes
         per_run = self.cost.fixed_seconds + self.cost.per_row_seconds * most.max_batch_rows
         seconds = rows / most.max_batch_rows / self.runners * per_run
-        return QueueFullError(
-            f"Exceeds maximum queue size: {waits} {what} are waiting, and {may} may", min(max(seconds, 0.05), 5.0) if seconds else None
-        )
+        return QueueFullError(f"{_FULL}: {waits} {what} are waiting, and {may} may", _later(seconds) if seconds else None)
 
 
 class _Batch:
@@ -265,6 +282,11 @@ class _Batch:
                 job.timeline.started = self._taken
         if live:
             self._batcher.execute(live, self.costs, here)
+
+
+def _later(seconds: float) -> float:
+    """When to come again, within reason."""
+    return min(max(seconds, 0.05), 5.0)
 
 
 def _elements(feeds: Sequence[Feeds]) -> int:

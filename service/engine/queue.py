@@ -7,7 +7,7 @@ ten seconds after the arrival, so that those without a deadline do not starve. R
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect, insort
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -29,6 +29,11 @@ class BatchOptions:
     max_batch_rows: Annotated[int, "Most rows that run together.", (1, None)] = 64
     max_queue_rows: Annotated[int, "Most rows that may wait for one model; what comes beyond is refused.", (1, None)] = 4096
     max_queue_bytes: Annotated[int, "Most bytes of input that may wait for one model; what comes beyond is refused.", (1, None)] = 256 << 20
+    max_queue_seconds: Annotated[
+        float,
+        "Longest that a request may have to wait, as far as costs are known; what would wait longer is refused. 0 is no limit.",
+        (0, None),
+    ] = 10.0
     max_delay_seconds: Annotated[float, "How long a request may be held back for others to join it; 0 holds nothing back.", (0, None)] = 0.0
     preferred_rows: Annotated[tuple[int, ...], "Sizes of batches that are not held back for more.", (1, None)] = ()
     allowed_rows: Annotated[
@@ -168,11 +173,20 @@ class BatchQueue(Generic[J]):
         self._insert(job, now, now)
         return Pushed(True, shed, dropped)
 
+    def ahead(self, job: J, now: float) -> int:
+        """About how many of the rows that wait go before those of a request that comes now."""
+        lane = self._lanes.get(job.shape_key)
+        if lane is None:
+            return self.rows
+        place = bisect(lane.entries, (job.priority, _due(job, now, now), inf), key=lambda entry: entry[:3])
+        return self.rows - round(lane.rows * (1 - place / len(lane.entries)))
+
     def take(self, now: float, predict: Callable[[Hashable], Seconds] = _free) -> Taken[J]:
         """The most urgent live request and those of its shape behind it, as many as may run together.
 
         They may when they fit a batch, and when the seconds that `predict` gives for their shape do not put the end of the
-        run behind the deadline of one of them; a deadline that is lost anyway holds nobody up.
+        run behind the deadline of one of them; a deadline that is lost anyway holds nobody up, and where more waits than
+        fits a batch, its request is not computed for nothing.
         """
         dropped: list[J] = []
         if len(self._lanes) == 1 and not self.max_delay_seconds:  # the usual case, in which nothing is to be decided before
@@ -202,8 +216,7 @@ class BatchQueue(Generic[J]):
         lane = self._lanes.get(job.shape_key)
         if lane is None:
             lane = self._lanes[job.shape_key] = _Lane()
-        due = now + (HORIZON if job.deadline is None else job.deadline - arrived)
-        insort(lane.entries, (job.priority, due, self._arrivals, arrived, job))
+        insort(lane.entries, (job.priority, _due(job, now, arrived), self._arrivals, arrived, job))
         if arrived < lane.oldest:
             lane.oldest = arrived
         self._arrivals += 1
@@ -288,9 +301,10 @@ class BatchQueue(Generic[J]):
         entries = self._lanes[key].entries
         batch: list[J] = []
         rows, seen, earliest = 0, 0, inf
+        crowded = self.rows > self.options.max_batch_rows
         for entry in entries:
             job = entry[4]
-            if _is_dead(job, now):
+            if _is_dead(job, now) or (crowded and job.deadline is not None and now + seconds(job.rows) > job.deadline):
                 dropped.append(job)
                 seen += 1
                 continue
@@ -318,6 +332,11 @@ class BatchQueue(Generic[J]):
 
 
 _ACCEPTED: Pushed[Any] = Pushed(True)
+
+
+def _due(job: Queued, now: float, arrived: float) -> float:
+    """When a request that is put in its place now is due: one that arrived before has waited for a part of it already."""
+    return now + (HORIZON if job.deadline is None else job.deadline - arrived)
 
 
 def _is_dead(job: Queued, now: float) -> bool:

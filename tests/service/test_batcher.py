@@ -588,7 +588,11 @@ def test_in_a_crowd_of_every_kind_of_request_each_ends_once_and_right() -> None:
             values = random.integers(1, 1000, random.integers(1, 21)).astype(float)
             deadline = None if random.random() < 0.8 else monotonic() + random.choice([-1.0, 0.001, PATIENCE])
             job = job_of(*values, deadline=deadline, width=int(random.integers(1, 3)))
-            batchers[seed % 2].submit(job)
+            try:
+                batchers[seed % 2].submit(job)
+            except QueueFullError:
+                assert deadline is not None  # its turn would have come too late
+                continue
             if random.random() < 0.2:
                 job.future.cancel()
             jobs.append((values, job))
@@ -614,6 +618,57 @@ def wrong(job: Job, values: Array) -> str:
     except RequestExpiredError:
         return "" if job.deadline is not None else "expired without a deadline"
     return "" if found == (2 * values).tolist() else f"{values} became {found}"
+
+
+# Turns that would come too late: eight rows wait that are due in four seconds, and each is known to take one.
+
+TOO_LATE = {
+    "after its deadline": (5.0, {}, "the request would wait for about 8 s, and its deadline is in 5 s"),
+    "after longer than anybody may wait": (
+        None,
+        {"max_queue_seconds": 7.0},
+        "the request would wait for about 8 s, and 7 s is the longest",
+    ),
+}
+IN_TIME = {
+    "before its deadline": (9.0, {"max_queue_seconds": 9.0}),
+    "whenever it comes": (None, {"max_queue_seconds": 0.0}),
+}
+
+
+@contextmanager
+def crowded(**options: Any) -> Iterator[Bench]:
+    with bench_of(max_batch_rows=8, **options) as bench:
+        bench.busy()
+        for _ in range(20):
+            bench.batcher.cost.observe(((1,),), 1, 1.0)
+        for value in range(8):
+            bench.submit(float(value), deadline=monotonic() + 4)
+        yield bench
+        bench.gate.let(3)
+
+
+@pytest.mark.parametrize(("seconds", "options", "text"), TOO_LATE.values(), ids=TOO_LATE.keys())
+def test_a_request_whose_turn_would_come_too_late_is_refused_at_once(seconds: float | None, options: dict[str, Any], text: str) -> None:
+    with crowded(**options) as bench, pytest.raises(QueueFullError, match=f"Exceeds maximum queue size: {text}") as caught:
+        bench.batcher.submit(job_of(1.0, deadline=None if seconds is None else monotonic() + seconds))
+    assert caught.value.retry_after == 5.0
+
+
+@pytest.mark.parametrize(("seconds", "options"), IN_TIME.values(), ids=IN_TIME.keys())
+def test_one_that_has_the_time_waits(seconds: float | None, options: dict[str, Any]) -> None:
+    with crowded(**options) as bench:
+        bench.batcher.submit(job_of(1.0, deadline=None if seconds is None else monotonic() + seconds))
+        assert bench.batcher.waiting_rows == 9
+
+
+def test_one_that_has_no_time_at_all_is_not_the_queues_to_refuse() -> None:
+    with crowded() as bench:
+        job = job_of(1.0, deadline=monotonic() - 1)
+        bench.batcher.submit(job)
+        bench.gate.let(3)
+        with pytest.raises(RequestExpiredError):
+            job.future.result(PATIENCE)
 
 
 # Work that is left to the calling thread.

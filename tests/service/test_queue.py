@@ -169,6 +169,37 @@ def test_one_without_a_deadline_does_not_starve() -> None:
     raise AssertionError("it waited for longer than the horizon")
 
 
+def test_in_a_crowd_what_cannot_be_in_time_is_not_computed_for_nothing() -> None:
+    queue = queue_of(2)
+    for job in (due("l", 0.5), due("a", 9), Job("b")):
+        queue.push(job, NOW)
+    taken = queue.take(NOW, a_second_each)
+    assert [job.name for job in taken.dropped] == ["l"]
+    assert [job.name for job in taken.batch] == ["a", "b"]
+
+
+def test_without_a_crowd_it_is_tried_what_the_costs_may_be() -> None:
+    queue = queue_of(2)
+    queue.push(due("l", 0.5), NOW)
+    assert [job.name for job in queue.take(NOW, a_second_each).batch] == ["l"]
+
+
+AHEAD = {
+    "behind all of its kind": (Job("n"), 6),
+    "before those that are less urgent": (due("n", 4), 3),
+    "before those of lower priority": (Job("n", priority=-1), 2),
+    "of another shape: nobody knows": (round_("n"), 6),
+}
+
+
+@pytest.mark.parametrize(("job", "rows"), AHEAD.values(), ids=AHEAD.keys())
+def test_what_goes_before_a_request_is_known_about(job: Job, rows: int) -> None:
+    queue = queue_of(4)
+    for waiting in (due("a", 3), due("b", 5), Job("c"), Job("d"), round_("e", 2)):
+        queue.push(waiting, NOW)
+    assert queue.ahead(job, NOW) == rows
+
+
 def test_parts_of_a_large_request_alternate_with_what_comes_meanwhile() -> None:
     queue = queue_of(4)
     large = Job("L", 14, deadline=NOW + 60)
@@ -450,28 +481,37 @@ def check_push(queue: BatchQueue[Job], waiting: dict[int, tuple[float, Job]], jo
 
 
 def check_take(queue: BatchQueue[Job], waiting: dict[int, tuple[float, Job]], now: float) -> None:
-    """A batch is of one shape, of the living, of no more rows than may run together and in order; only the dead are dropped."""
+    """A batch is of one shape, of the living, of no more rows than may run together and in order; only the dead are dropped.
+
+    In a crowd, those that cannot be in time are as good as dead.
+    """
+    crowded = queue.rows > queue.options.max_batch_rows
     living = [job for _, job in waiting.values() if not dead(job, now)]
     held = queue.max_delay_seconds > 0
     taken = queue.take(now, a_second_each)
-    assert all(dead(job, now) for job in taken.dropped)
-    assert not any(dead(job, now) for job in taken.batch)
-    assert taken.batch or held or not living
-    assert (taken.again is not None) == bool(held and living and not taken.batch)
+    assert all(dead(job, now) or (crowded and late(job, now)) for job in taken.dropped)
+    assert not any(dead(job, now) or (crowded and late(job, now)) for job in taken.batch)
+    assert taken.batch or taken.dropped or held or not living
+    assert (taken.again is None) or (held and living and not taken.batch)
+    assert taken.again is not None or taken.batch or taken.dropped or not (held and living)
     assert len({job.shape_key for job in taken.batch}) <= 1
     assert [job.priority for job in taken.batch] == sorted(job.priority for job in taken.batch)
     rows = sum(job.rows for job in taken.batch)
     split = queue.batched and queue.options.split_large
     assert rows <= queue.options.max_batch_rows or (len(taken.batch) == 1 and not split)
     assert len(taken.batch) <= 1 or queue.batched
-    late = [job for job in taken.batch if job.deadline is not None and now + job.rows > job.deadline]
-    bounding = [job.deadline for job in taken.batch if job.deadline is not None and job not in late]
+    bounding = [job.deadline for job in taken.batch if job.deadline is not None and not late(job, now)]
     assert len(taken.batch) < 2 or all(now + rows <= deadline for deadline in bounding)
     if taken.batch and not held:
-        assert taken.batch[0].priority == min(job.priority for job in living)
+        assert taken.batch[0].priority == min(job.priority for job in living if job not in taken.dropped)
     for job in [*taken.batch, *taken.dropped]:
         if job.last:
             del waiting[id(job.of or job)]
+
+
+def late(job: Job, now: float) -> bool:
+    """Whether a job cannot be in time even alone, at a second a row."""
+    return job.deadline is not None and now + job.rows > job.deadline
 
 
 def dead(job: Job, now: float) -> bool:
