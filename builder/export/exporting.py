@@ -172,7 +172,8 @@ def _compared(
 
 def _checked(model: Path, before: Callable[[], Program], graph: Graph, options: Options, calibration: dict[str, Array] | None) -> Answers:
     """What the model in the file answers. Raises ExportError when it is not valid, does not run, or answers wrongly."""
-    check_valid(model)
+    if not options.samples:  # else what is added with them is checked too, once for all
+        check_valid(model)
     session = opened(model)
     answers = answer(session, graph, None if calibration is None else _first_rows(graph, calibration))
     if batch_name(graph) and options.quantize != DYNAMIC:

@@ -115,11 +115,15 @@ def _with_normalization(node: Node, inputs: Inputs, uses: Counter[Value]) -> Seq
     factor = scale / np.sqrt(variance + float(np.float32(_epsilon(node))))
     spread = factor.reshape(_along_outputs(product.node, kernel.spec.rank))
     bias = _exactly(biases[0]) if biases else np.zeros_like(mean)
-    dtype = kernel.array.dtype
-    fused_kernel = Constant((_exactly(kernel) * spread).astype(dtype), kernel.name)
-    fused_bias = Constant(((bias - mean) * factor + offset).astype(dtype), _name(biases))
+    fused_kernel = Constant(_times(kernel.array, spread), kernel.name)
+    fused_bias = Constant(((bias - mean) * factor + offset).astype(kernel.array.dtype), _name(biases))
     op = product.node.op if product.node.op in _CONVOLUTIONS else "Gemm"
     return [Result(replace(product.node, op=op, inputs=(product.node.inputs[0], fused_kernel, fused_bias)))]
+
+
+def _times(array: Array, factor: Array) -> Array:
+    """The product, computed in float64 and rounded once, piece by piece: whole weights in float64 would not stay in any cache."""
+    return np.multiply(array, factor, out=np.empty_like(array), dtype=np.float64, casting="same_kind")
 
 
 def _scaled_once(graph: Graph) -> Graph:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Annotated, Literal, Protocol
 
+from service.engine.threads import available_cores
 from service.errors import (
     ControlNotAllowedError,
     InvalidRequestError,
@@ -46,6 +49,7 @@ class RepositoryOptions:
     ] = "none"
     poll_seconds: Annotated[float, "How often changes of the files are looked for where they are followed.", (0.01, None)] = 15.0
     load_model: Annotated[tuple[str, ...], "Models to load at the start where the rest is loaded on request; * for all."] = ()
+    load_threads: Annotated[int, "How many models are loaded at a time at the start; 0 is as many as there are cores.", (0, None)] = 0
     exit_on_error: Annotated[bool, "Whether a model that cannot be loaded keeps the server from starting."] = True
 
 
@@ -98,7 +102,8 @@ class Control:
 
     def start(self) -> None:
         """Loads what is to serve from the start. Raises StartupError, naming all that failed, when something does not load."""
-        failed = [failure for folder in self._first() for failure in self._reconcile(folder)]
+        with ThreadPoolExecutor(self._options.load_threads or ceil(available_cores()), "load") as loading:
+            failed = [failure for failures in loading.map(self._reconcile, self._first()) for failure in failures]
         if failed and self._options.exit_on_error:
             raise StartupError("; ".join(failed))
         _log(failed)
