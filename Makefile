@@ -50,7 +50,7 @@ test-kserve: $(VENV)/.installed-test $(VENV)-kserve/.installed
 	HORNBEAM_TEST_KSERVE=$(VENV)-kserve/bin/python $(BIN)/python -m pytest tests/test_clients.py -k kserve
 
 parity: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m parity tests/parity --numprocesses auto
+	$(BIN)/python -m pytest -m parity tests/parity tests/builder --numprocesses auto
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .

@@ -56,6 +56,7 @@ def test_a_layer_equals_that_of_keras(row: Row, layer: Layer) -> None:
     assert_close(answers(ours, row.sample(1)), answers(theirs, row.sample(1)), row.tolerance)
 
 
+@pytest.mark.parity  # as long as all the other tests of layers; of many kinds at once, test_writing has it every time
 @pytest.mark.filterwarnings("ignore:(?s).*Explicitly requested dtype int64:UserWarning")  # as above
 @pytest.mark.filterwarnings("ignore:The structure of `inputs` doesn't match:UserWarning")
 @each_row

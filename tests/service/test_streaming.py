@@ -117,7 +117,7 @@ def test_the_requests_of_a_stream_share_runs(gated: Gated) -> None:
 
 
 def test_no_more_requests_are_read_than_may_be_in_flight(tmp_path: Path) -> None:
-    gated = Gated(save_repository(tmp_path, "add2"), BatchOptions(max_batch_rows=1, max_queue_rows=10 * MAX_IN_FLIGHT))
+    gated = Gated(save_repository(tmp_path, "add2"), BatchOptions(max_batch_rows=1, max_queue_rows=10 * MAX_IN_FLIGHT, max_queue_seconds=0))
     try:
         stream = Stream(gated.stub)
         stream.put(*(numbered(number) for number in range(MAX_IN_FLIGHT + 50)))
@@ -377,7 +377,7 @@ def test_no_thread_is_left_of_streams_whose_callers_went_away(stub: Stub) -> Non
 
 def test_no_thread_is_left_of_a_stream_that_ended_while_it_was_full(tmp_path: Path) -> None:
     until(lambda: readers() == 0)
-    gated = Gated(save_repository(tmp_path, "add2"), BatchOptions(max_batch_rows=1, max_queue_rows=10 * MAX_IN_FLIGHT))
+    gated = Gated(save_repository(tmp_path, "add2"), BatchOptions(max_batch_rows=1, max_queue_rows=10 * MAX_IN_FLIGHT, max_queue_seconds=0))
     try:
         stream = Stream(gated.stub, STRICT)
         stream.put(numbered(0), wrong(), *(numbered(number) for number in range(2 * MAX_IN_FLIGHT)))
