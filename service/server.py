@@ -31,7 +31,7 @@ from service.request import BatchRun, Outcome, Statistics
 from service.rpc.repository_control import Control as Changes
 from service.rpc.servicer import InferenceServicer
 from service.rpc.shared_memory import SharedMemoryOptions
-from service.rpc.transport import THREADS, Transport, TransportOptions
+from service.rpc.transport import Transport, TransportOptions
 from service.tracing import TraceOptions, exporting
 
 __all__ = ["Options", "Part", "Server", "ServerOptions", "explanations"]
@@ -121,7 +121,7 @@ class Server:
             options.transport,
             self._servicer.handlers(),
             self._servicer.end_streams,
-            self._servicer.direct(self._runners),
+            self._servicer.direct(self._runners, options.transport.max_inflight_requests),
             bool(part),
         )
         self._metrics.watch_calls(self._servicer.in_progress)
@@ -221,9 +221,11 @@ class Server:
         """What the metrics cannot know by themselves."""
         certificates, stages = self._transport.certificates, tuple(stage.value for stage in Stage)
         if certificates is None:
-            return ServerState(self._life.stage.value, stages, self._transport.kind, self._cores, THREADS)
+            return ServerState(self._life.stage.value, stages, self._transport.kind, self._cores, self._transport.max_requests)
         reloads = {"success": float(certificates.reloads), "failure": float(certificates.failed_reloads)}
-        return ServerState(self._life.stage.value, stages, self._transport.kind, self._cores, THREADS, certificates.expiry, reloads)
+        return ServerState(
+            self._life.stage.value, stages, self._transport.kind, self._cores, self._transport.max_requests, certificates.expiry, reloads
+        )
 
     def _models_changed(self) -> None:
         """Tells health checks which models can be asked."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import grpc
 
-from service.errors import ExecutionFailedError, OutOfMemoryError, ServiceError
+from service.errors import ExecutionFailedError, OutOfMemoryError, QueueFullError, ServiceError
 from service.request import Outcome, Timeline
 from service.rpc import metadata
 from service.rpc.status import code_of, trailers
@@ -98,6 +98,11 @@ class Boundary:
     def in_progress(self) -> list[tuple[str, str]]:
         """Model and version of each call that has not ended, empty where they are not known yet."""
         return [(trace.model, trace.version) for trace in list(self._calls)]
+
+    def check_place(self, most: int) -> None:
+        """Raises QueueFullError when more than `most` calls have not ended."""
+        if len(self._calls) > most:
+            raise QueueFullError(f"Exceeds maximum number of calls in progress, which is {most}")
 
     def enter(self, method: str, given: Iterable[tuple[str, str | bytes]]) -> Trace:
         """What is known of a call, or of a request of a stream, that begins with the metadata that was `given`."""

@@ -20,19 +20,24 @@ from service.rpc.boundary import Boundary, Failure, Trace, deadline_of, failure_
 from service.rpc.completion_queue import QueueCall
 from service.rpc.inference import Asked, Inference, outputs_of
 
-__all__ = ["METHOD", "DirectInference"]
+__all__ = ["METHOD", "MOST_CALLS", "DirectInference"]
 
 METHOD = "ModelInfer"
+MOST_CALLS = 4096  # in progress, unless it is said otherwise
 AT_A_TIME = 0.002  # seconds of cheap runs, after which the queue is looked at again
 
 
 class DirectInference:
-    """Serves ModelInfer from the completion queue; cheap work is done on its thread where `runners` are given."""
+    """Serves ModelInfer from the completion queue, as long as no more than `most` calls are in progress.
 
-    def __init__(self, inference: Inference, boundary: Boundary, runners: Runners | None) -> None:
+    Cheap work is done on its thread where `runners` are given.
+    """
+
+    def __init__(self, inference: Inference, boundary: Boundary, runners: Runners | None, most: int) -> None:
         self._inference = inference
         self._boundary = boundary
         self._runners = runners
+        self._most = most
         self._thread = 0  # that polls the queue
         self._unsent: list[tuple[QueueCall, bytes, metadata.Trailers]] = []  # of that thread
 
@@ -40,6 +45,7 @@ class DirectInference:
         """Takes a call; it is ended when its request has been computed, or at once when it cannot be."""
         trace = self._boundary.enter(METHOD, call.metadata())
         try:
+            self._boundary.check_place(self._most)
             pending = self._inference.read(message, deadline_of(call), trace, here=self._runners is not None)
         except Exception as error:  # the boundary
             self._end(call, trace, failure_of(error, METHOD, trace))

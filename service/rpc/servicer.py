@@ -17,7 +17,7 @@ from service.request import Outcome, Statistics
 from service.rpc import codec, description, metadata, repository_control
 from service.rpc._pb import inference_pb2 as pb
 from service.rpc.boundary import Begin, Boundary, Call, Failure, Trace, deadline_of, failure_of
-from service.rpc.direct import DirectInference
+from service.rpc.direct import MOST_CALLS, DirectInference
 from service.rpc.inference import Inference
 from service.rpc.repository_control import Control, NoControl
 from service.rpc.settings import LogSettings, TraceSettings
@@ -81,9 +81,12 @@ class InferenceServicer:
         handlers[STREAM_INFER] = grpc.stream_stream_rpc_method_handler(self._streams.answers)
         return handlers
 
-    def direct(self, runners: Runners | None) -> DirectInference:
-        """ModelInfer for a transport that answers from the completion queue; `runners` for what is cheap to be run by its thread."""
-        return DirectInference(self._inference, self._boundary, runners)
+    def direct(self, runners: Runners | None, most: int = MOST_CALLS) -> DirectInference:
+        """ModelInfer for a transport that answers from the completion queue, with no more than `most` calls in progress.
+
+        With `runners` what is cheap is run by the queue's thread.
+        """
+        return DirectInference(self._inference, self._boundary, runners, most)
 
     def end_streams(self) -> None:
         """Has streams end when what they have read is answered; they would hold up a stop for the whole grace."""

@@ -17,7 +17,7 @@ from grpc_health.v1 import health_pb2_grpc
 from service.errors import StartupError
 from service.rpc import reflection
 from service.rpc.completion_queue import CompletionQueueLoop, Handler, missing
-from service.rpc.direct import METHOD
+from service.rpc.direct import METHOD, MOST_CALLS
 from service.rpc.health import Health
 from service.rpc.servicer import SERVICE
 from service.rpc.tls import from_files
@@ -40,6 +40,9 @@ class TransportOptions:
     grpc_port: Annotated[int, "Port for gRPC; 0 for any that is free.", (0, 65535)] = 8001
     max_message_bytes: Annotated[int, "Largest message that is taken or sent.", (1, 2**31 - 1)] = 64 * 2**20
     max_metadata_bytes: Annotated[int, "Most that the metadata of a call may be.", (1024, 2**20)] = 16 * 2**10
+    max_inflight_requests: Annotated[
+        int, "Most calls in progress where inferences come from the queue; what comes beyond is refused. Stock takes 256.", (1, None)
+    ] = MOST_CALLS
     max_concurrent_streams: Annotated[int, "Most calls in progress on one connection; a client keeps back the next.", (1, 2**31 - 1)] = 1024
     keepalive_seconds: Annotated[
         float, "A silent connection is asked after so long whether it is still there; 0 for never.", (0, 10**6)
@@ -84,6 +87,7 @@ class Transport:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._server.add_generic_rpc_handlers(reflection.handlers())
         self._loop = self._queue_loop(options.transport, direct)
+        self._max_requests = options.max_inflight_requests
         self.certificates = from_files(options.tls_cert, options.tls_key, options.tls_client_ca)
         self.port: int = options.grpc_port if shared else self._listen()
 
@@ -97,6 +101,11 @@ class Transport:
                 f"gRPC cannot listen on {self._address}: the port is in use, or the address is not of this machine; "
                 "choose another with --grpc-port or --host"
             ) from error
+
+    @property
+    def max_requests(self) -> int:
+        """Most calls that may be in progress."""
+        return THREADS if self._loop is None else self._max_requests
 
     @property
     def kind(self) -> str:

@@ -27,6 +27,7 @@ from service.repository.registry import ModelStatus, Registry, Served, State
 from service.request import DATATYPES, Array, BatchRun, Outcome
 from service.rpc import codec
 from service.rpc._pb import inference_pb2 as pb
+from service.rpc.direct import MOST_CALLS
 from service.rpc.servicer import SERVICE, InferenceServicer
 from service.rpc.transport import Transport, TransportOptions
 from service.server import Options, Server
@@ -142,6 +143,7 @@ class Gated:
         run: Callable[[Feeds], Sequence[Array]] | None = None,
         padding: Sequence[PaddedAxis] = (),
         transport: TransportKind = "queue",
+        most_calls: int = MOST_CALLS,
     ) -> None:
         self.options = options
         self._padding = padding
@@ -156,7 +158,7 @@ class Gated:
             TransportOptions(grpc_port=0, transport=transport),
             self.servicer.handlers(),
             self.servicer.end_streams,
-            self.servicer.direct(None),
+            self.servicer.direct(None, most_calls),
         )
         self.transport.start()
         self.stub = Stub(self.transport.port)

@@ -532,7 +532,9 @@ def test_beyond_what_may_wait_a_request_is_refused_at_once(gated: Gated) -> None
 
 
 def test_beyond_what_may_be_in_progress_a_call_is_refused_at_once(tmp_path: Path) -> None:
-    gated = Gated(save_repository(tmp_path, "add2"), BatchOptions(max_batch_rows=1, max_queue_rows=1000, max_queue_seconds=0), transport="stock")
+    gated = Gated(
+        save_repository(tmp_path, "add2"), BatchOptions(max_batch_rows=1, max_queue_rows=1000, max_queue_seconds=0), transport="stock"
+    )
     try:
         calls = [gated.stub.begin(add2_request()) for _ in range(THREADS)]
         gated.gate.wait()

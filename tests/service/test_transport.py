@@ -35,6 +35,32 @@ class Nothing:
         return False
 
 
+# How many calls there may be.
+
+
+def test_calls_beyond_what_may_be_in_progress_are_refused_and_the_next_has_their_place(tmp_path: Path) -> None:
+    gated = Gated(save_repository(tmp_path, "add2"), BatchOptions(max_batch_rows=1), most_calls=2)
+    try:
+        calls = [gated.stub.begin(add2_request()) for _ in range(2)]
+        gated.gate.wait()
+        gated.until_waiting(1)
+        assert refusal(lambda: gated.stub.infer(add2_request())) == Refused(
+            Code.RESOURCE_EXHAUSTED, "Exceeds maximum number of calls in progress, which is 2"
+        )
+        gated.gate.let(3)
+        assert [arrays(pb.ModelInferResponse.FromString(call.result()))["sum"].shape for call in calls] == [(1, 4)] * 2
+        assert arrays(gated.stub.infer(add2_request()))["sum"].shape == (1, 4)
+    finally:
+        gated.close()
+
+
+@pytest.mark.parametrize(("kind", "most"), [("queue", 7), ("stock", 256)])
+def test_the_most_calls_that_may_be_in_progress_are_told(kind: TransportKind, most: int) -> None:
+    transport = Transport("127.0.0.1", TransportOptions(grpc_port=0, transport=kind, max_inflight_requests=7), {}, direct=Nothing())
+    assert transport.max_requests == most
+    assert transport.stop(0)
+
+
 # What is private to grpcio.
 
 
