@@ -82,7 +82,7 @@ class CallLog:
 
     def record(self, outcome: Outcome) -> None:
         """Writes the line of a call that has ended, if it gets one."""
-        level = _level(outcome)
+        level = logging.DEBUG if outcome.code == "OK" else _level(outcome)
         if not log.isEnabledFor(level):
             return
         fields = _of_call(outcome)
@@ -106,8 +106,6 @@ class CallLog:
 
 
 def _level(outcome: Outcome) -> int:
-    if outcome.code == "OK":
-        return logging.DEBUG
     return logging.WARNING if outcome.code in SERVER_FAULTS else logging.INFO
 
 

@@ -11,7 +11,7 @@ from math import inf
 from threading import Condition
 from time import monotonic
 
-from service.engine.cost import Costs
+from service.engine.cost import MAX_SHAPES, Costs
 from service.engine.job import Feeds, Job
 from service.engine.merge import split, stack
 from service.engine.padding import UNPADDED, Padding
@@ -55,7 +55,8 @@ class Batcher:
         self.cost = Costs()
         self.running = 0
         self.running_rows = 0
-        self._inline_from = 0.0  # when a run may be done by the thread that takes the calls, on the monotonic clock
+        self._inline_rows: dict[Hashable, float] = {}  # by shape, how many rows the thread that takes the calls may run
+        self._inline_from = 0.0  # when it may run any, on the monotonic clock
         self._run = run
         self._observe = observe
         self._sizes = options if batched else BatchOptions()  # what does not run together is not filled up either
@@ -107,7 +108,7 @@ class Batcher:
             pushed = self._queue.push(job, now)
             job.timeline.queued = now
             if pushed.accepted:
-                left = here and self._is_cheap(job, now)
+                left = here and self._sizes.filled(self._queue.rows) <= self._inline_rows.get(job.shapes, 0)
                 (self._runners.leave_here if left else self._runners.wake)(self)
         for victim in pushed.shed:
             _refuse(victim, self._full(victim))
@@ -162,13 +163,20 @@ class Batcher:
         """Learns from a batch that has run."""
         assert isinstance(work, _Batch)
         for shape, rows, seconds in work.costs:
-            self.cost.observe(shape, rows, seconds)
-            if work.inline and seconds > STALL:  # what a run takes may be in its numbers too, and not in its shape alone
-                self._inline_from = monotonic() + PENANCE
+            self.learn(shape, rows, seconds, work.inline)
         self.running -= 1
         self.running_rows -= work.rows
         if self._draining:
             self._quiet.notify_all()
+
+    def learn(self, shape: Hashable, rows: int, seconds: float, inline: bool = False) -> None:
+        """Learns from a run what the next will take, and whether the thread that takes the calls may do it; `inline` says that it did."""
+        self.cost.observe(shape, rows, seconds)
+        if inline and seconds > STALL:  # what a run takes may be in its numbers too, and not in its shape alone
+            self._inline_from = monotonic() + PENANCE
+            self._inline_rows.clear()
+        elif monotonic() >= self._inline_from:
+            self._allow_inline(shape)
 
     def execute(self, jobs: Sequence[Job], costs: list[tuple[Hashable, int, float]], here: bool) -> None:
         """Runs jobs together, without the lock, and answers them; adds to `costs` what each run of so many rows took.
@@ -219,12 +227,13 @@ class Batcher:
         )
         return answers
 
-    def _is_cheap(self, job: Job, now: float) -> bool:
-        """Whether what waits, with a job that has just come, has been seen to take no longer than handing it to a thread is worth."""
-        cost = self.cost.known(job.shapes)
-        if cost is None or self._queue.max_delay_seconds or now < self._inline_from:
-            return False
-        return cost.seconds(self._sizes.filled(self._queue.rows)) < CHEAP
+    def _allow_inline(self, shape: Hashable) -> None:
+        """Works out how many rows have been seen to take no longer than handing them to a thread is worth."""
+        cost = self.cost.of(shape)
+        rows = (CHEAP - cost.fixed_seconds) / max(cost.per_row_seconds, 1e-12)
+        if len(self._inline_rows) >= MAX_SHAPES:
+            self._inline_rows.clear()
+        self._inline_rows[shape] = 0.0 if self._queue.max_delay_seconds else rows
 
     def _check_wait(self, job: Job, now: float) -> None:
         """Raises QueueFullError for a request whose turn would come too late, as far as costs are known.

@@ -6,7 +6,7 @@ it counts as no more than twice of it, so that one hiccup changes little and a l
 
 from collections.abc import Hashable
 
-__all__ = ["Cost", "Costs"]
+__all__ = ["MAX_SHAPES", "Cost", "Costs"]
 
 MEMORY = 0.95  # how much of its weight a run keeps when the next one is seen: the last twenty or so count
 MAX_SHAPES = 64  # shapes that have a fit of their own; the oldest gives way
@@ -84,10 +84,6 @@ class Costs:
     def of(self, shape: Hashable) -> Cost:
         """The fit of a shape; for one that has not been seen, that of the shape that ran last."""
         return self._shapes.get(shape, self._last)
-
-    def known(self, shape: Hashable) -> Cost | None:
-        """The fit of a shape that has been run; None for any other."""
-        return self._shapes.get(shape)
 
     def observe(self, shape: Hashable, rows: int, seconds: float) -> None:
         """Learns from a run."""

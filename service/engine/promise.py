@@ -23,7 +23,7 @@ Callback = Callable[["Promise"], object]
 class Promise:
     """The outputs of a job, in the model's order. Whoever claims it computes them; whoever cancels it before keeps that from happening."""
 
-    __slots__ = ("_callbacks", "_error", "_lock", "_outputs", "_state", "_waiter")
+    __slots__ = ("_callbacks", "_error", "_lock", "_outputs", "_state", "_waiter", "cancelled")
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -32,6 +32,7 @@ class Promise:
         self._error: Exception | None = None
         self._callbacks: tuple[Callback, ...] = ()
         self._waiter: Event | None = None
+        self.cancelled = False
 
     def claim(self) -> bool:
         """Whether it is the caller's to keep; False when it has been cancelled, or is another's."""
@@ -45,24 +46,27 @@ class Promise:
         """Gives it up, unless somebody has claimed it; whether it is given up."""
         with self._lock:
             if self._state != PENDING:
-                return self._state == CANCELLED
-            self._state = CANCELLED
-        self._tell()
+                return self.cancelled
+            self._state, self.cancelled = CANCELLED, True
+            callbacks, self._callbacks = self._callbacks, ()
+        self._tell(callbacks)
         return True
 
     def set_result(self, outputs: Sequence[Array]) -> None:
         """Keeps it."""
         self._outputs = outputs
-        self._end()
+        with self._lock:
+            self._state = KEPT
+            callbacks, self._callbacks = self._callbacks, ()  # they lead to whom they tell, and may lead back to this
+        self._tell(callbacks)
 
     def set_exception(self, error: Exception) -> None:
         """Ends it with what waiting for it raises."""
         self._error = error
-        self._end()
-
-    @property
-    def cancelled(self) -> bool:
-        return self._state == CANCELLED
+        with self._lock:
+            self._state = KEPT
+            callbacks, self._callbacks = self._callbacks, ()  # they lead to whom they tell, and may lead back to this
+        self._tell(callbacks)
 
     @property
     def done(self) -> bool:
@@ -71,35 +75,34 @@ class Promise:
 
     def exception(self) -> Exception | None:
         """Why there are no outputs; None for one that was kept, or has not ended."""
-        return CancelledError() if self._state == CANCELLED else self._error
+        return CancelledError() if self.cancelled else self._error
 
     def result(self, timeout: float | None = None) -> Sequence[Array]:
         """The outputs, waiting for them for `timeout` seconds. Raises what it ended with, CancelledError, or TimeoutError."""
-        if not self.done:
+        if self._state < CANCELLED:
             self._wait(timeout)
-        if (error := self.exception()) is not None:
-            raise error
+        if self.cancelled:
+            raise CancelledError
+        if self._error is not None:
+            raise self._error
         return self._outputs
 
     def add_done_callback(self, callback: Callback) -> None:
         """Has `callback` called with this when it has ended: by whoever ends it, or at once when it has ended already."""
         with self._lock:
-            if not self.done:
+            if self._state < CANCELLED:
                 self._callbacks = (*self._callbacks, callback)
                 return
-        _call(callback, self)
+        self._tell((callback,))
 
-    def _end(self) -> None:
-        with self._lock:
-            self._state = KEPT
-        self._tell()
-
-    def _tell(self) -> None:
-        callbacks, self._callbacks = self._callbacks, ()  # they lead to whom they tell, and may lead back to this
+    def _tell(self, callbacks: tuple[Callback, ...]) -> None:
         if self._waiter is not None:
             self._waiter.set()
         for callback in callbacks:
-            _call(callback, self)
+            try:
+                callback(self)
+            except Exception:  # a bug: whoever computes must go on
+                log.exception("telling of the end of a request failed")
 
     def _wait(self, timeout: float | None) -> None:
         with self._lock:
@@ -108,10 +111,3 @@ class Promise:
             waiter = self._waiter = self._waiter or Event()
         if not waiter.wait(timeout):
             raise TimeoutError(f"not computed within {timeout} s")
-
-
-def _call(callback: Callback, promise: Promise) -> None:
-    try:
-        callback(promise)
-    except Exception:  # a bug: whoever computes must go on
-        log.exception("telling of the end of a request failed")

@@ -220,7 +220,12 @@ class BatchQueue(Generic[J]):
         if arrived < lane.oldest:
             lane.oldest = arrived
         self._arrivals += 1
-        self._count(lane, 1, job.rows, job.nbytes)
+        rows, nbytes = job.rows, job.nbytes
+        lane.rows += rows
+        lane.nbytes += nbytes
+        self.size += 1
+        self.rows += rows
+        self.nbytes += nbytes
 
     def _count(self, lane: _Lane[J], size: int, rows: int, nbytes: int) -> None:
         lane.rows += rows

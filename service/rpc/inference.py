@@ -147,10 +147,12 @@ class Inference:
             return None
         if (feeds := template.feeds(data, found)) is None:
             return None
-        trace.request_id = quoted(id)
+        if id:
+            trace.request_id = quoted(id)
         timeout = template.timeout
-        trace.timeline.deadline = _earlier(None if timeout is None else trace.timeline.received + timeout, deadline)
-        job = template.job(feeds, trace.timeline)
+        timeline = trace.timeline
+        timeline.deadline = deadline if timeout is None else _earlier(timeline.received + timeout, deadline)
+        job = Job(feeds, template.rows, timeline.deadline, timeline, template.priority, template.shapes, nbytes=template.nbytes)
         try:
             left = served.batcher.submit(job, here)
         except DrainingError:

@@ -14,9 +14,9 @@ from weakref import ReferenceType, ref
 
 import numpy as np
 
-from service.engine.job import Feeds, Job, Shapes
+from service.engine.job import Job, Shapes
 from service.repository.registry import Served
-from service.request import Array, Request, Timeline
+from service.request import Array, Request
 from service.rpc.answers import Answer
 from service.rpc.wire import Split
 
@@ -58,10 +58,6 @@ class Template:
                 return None
             feeds[name] = np.ndarray(shape, dtype, message, start)
         return feeds
-
-    def job(self, feeds: Feeds, timeline: Timeline) -> Job:
-        """The arrays as the batcher takes them."""
-        return Job(feeds, self.rows, timeline.deadline, timeline, self.priority, self.shapes, nbytes=self.nbytes)
 
 
 class Templates:

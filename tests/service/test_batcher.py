@@ -682,7 +682,7 @@ class Left:
         self.runners = Runners(1)
         self.batcher = Batcher("m", "3", self._run, options, True, 1, lambda run: None, shared=self.runners)
         for _ in range(5):
-            self.batcher.cost.observe((shape,), 1, seconds)
+            self.batcher.learn((shape,), 1, seconds)
 
     def _run(self, feeds: Feeds) -> Sequence[Array]:
         self.threads.append(current_thread().name)
