@@ -18,7 +18,7 @@ from service.rpc.answers import Answer, Answers
 from service.rpc.boundary import Trace
 from service.rpc.shared_memory import Regions
 from service.rpc.templates import Template, Templates
-from service.rpc.wire import Split, split
+from service.rpc.wire import Split
 
 __all__ = ["Asked", "Inference", "Pending", "outputs_of"]
 
@@ -100,16 +100,24 @@ class Inference:
 
     def read(self, data: bytes, deadline: float | None, trace: Trace, here: bool = False) -> Pending:
         """Queues the request in these bytes. Raises ServiceError as `begin` does. `here` is `Batcher.submit`'s."""
-        found = split(data)
-        template = self._templates.get(found.head) if found else None
+        found, template = self._templates.match(data)
         if found and template and (pending := self._alike(template, data, found, deadline, trace, here)):
             return pending
-        return self.begin(codec.parse(pb.ModelInferRequest, data), deadline, trace, here, found)
+        return self.begin(codec.parse(pb.ModelInferRequest, data), deadline, trace, here, found, data)
 
     def begin(
-        self, message: pb.ModelInferRequest, deadline: float | None, trace: Trace, here: bool = False, found: Split | None = None
+        self,
+        message: pb.ModelInferRequest,
+        deadline: float | None,
+        trace: Trace,
+        here: bool = False,
+        found: Split | None = None,
+        data: bytes = b"",
     ) -> Pending:
-        """Queues a request, and remembers it by what was `found`. Raises ServiceError when it is wrong, or there is no place for it."""
+        """Queues a request, and remembers it by what was `found` in its `data`.
+
+        Raises ServiceError when it is wrong, or there is no place for it.
+        """
         trace.request_id = quoted(message.id)
         served = self._find(message.model_name, message.model_version, trace)
         request = codec.decode_request(message, trace.timeline.received, self._regions)
@@ -123,7 +131,7 @@ class Inference:
             answer = self._answers.of(served, request.outputs)
             if found and not deliveries:
                 timeout = None if request.deadline is None else request.deadline - trace.timeline.received
-                self._templates.learn(found, message.model_version, served, request, job, timeout, answer)
+                self._templates.learn(data, found, message.model_version, served, request, job, timeout, answer)
             try:
                 left = served.batcher.submit(job, here)
             except DrainingError:  # taken out of service since it was found: another version may have come in its place

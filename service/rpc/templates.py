@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 from weakref import ReferenceType, ref
 
 import numpy as np
@@ -18,7 +19,7 @@ from service.engine.job import Job, Shapes
 from service.repository.registry import Served
 from service.request import Array, Request
 from service.rpc.answers import Answer
-from service.rpc.wire import Split
+from service.rpc.wire import Split, split
 
 __all__ = ["Template", "Templates"]
 
@@ -60,17 +61,36 @@ class Template:
         return feeds
 
 
+class _Layout(NamedTuple):
+    """All of a message without an id but the bytes of its tensors: what it begins with, and what is from where to where between them."""
+
+    start: bytes
+    between: tuple[tuple[int, int, bytes], ...]
+    found: Split
+    template: Template
+
+
 class Templates:
     """The templates of the heads that were seen."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, Template] = {}
+        self._layouts: dict[int, _Layout] = {}  # of the last message of each length
 
-    def get(self, head: bytes) -> Template | None:
-        """The template of a head; the version that it is of may have been replaced since."""
-        return self._known.get(head)
+    def match(self, message: bytes) -> tuple[Split | None, Template | None]:
+        """The parts of a message and the template of its head, where they are known; the version may have been replaced since.
 
-    def learn(self, found: Split, version: str, served: Served, request: Request, job: Job, timeout: float | None, answer: Answer) -> None:
+        A message that is like the last of its length in all but its tensors is not even taken apart.
+        """
+        layout = self._layouts.get(len(message))
+        if layout and message.startswith(layout.start) and _has(message, layout.between):
+            return layout.found, layout.template
+        found = split(message)
+        return found, self._known.get(found.head) if found else None
+
+    def learn(
+        self, message: bytes, found: Split, version: str, served: Served, request: Request, job: Job, timeout: float | None, answer: Answer
+    ) -> None:
         """Remembers a request that was accepted, if those like it can be told by their head."""
         if job.alone or served.batcher.padding or len(found.raws) != len(request.inputs):
             return
@@ -78,8 +98,16 @@ class Templates:
             return
         if len(self._known) >= _MOST:
             self._known.clear()
+            self._layouts.clear()
         places = {tensor.name: index for index, tensor in enumerate(request.inputs)}
         tensors = tuple((places[name], name, array.dtype, array.shape, array.nbytes) for name, array in job.feeds.items())
-        self._known[found.head] = Template(
+        template = self._known[found.head] = Template(
             ref(served), version, request.outputs, request.priority, timeout, job.rows, job.shapes, job.nbytes, answer, tensors
         )
+        if not found.id and found.raws and len(self._layouts) < _MOST:
+            between = tuple((end, start, message[end:start]) for (_, end), (start, _) in pairwise(found.raws))
+            self._layouts[len(message)] = _Layout(message[: found.raws[0][0]], between, found, template)
+
+
+def _has(message: bytes, parts: tuple[tuple[int, int, bytes], ...]) -> bool:
+    return all(message[start:end] == part for start, end, part in parts)

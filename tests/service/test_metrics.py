@@ -27,7 +27,7 @@ from service.repository.registry import ModelStatus, State
 from service.request import BatchRun, Load, Outcome, Timeline
 from service.rpc._pb import inference_pb2 as pb
 from service.server import Options, Server
-from tests.service.conftest import FREE_PORTS, Gated, Stub, TransportKind, add2_request, http, refusal, request, scrape, until
+from tests.service.conftest import FREE_PORTS, PATIENCE, Gated, Stub, TransportKind, add2_request, http, refusal, request, scrape, until
 from tests.service.models import save_repository
 
 OPEN = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -284,7 +284,11 @@ def test_the_way_of_inferences_is_told(server: Server, transport: TransportKind)
     assert (sample.labels, sample.value) == ({"transport": transport}, 1)
 
 
-def test_cheap_runs_are_done_by_the_thread_that_takes_the_calls(server: Server, transport: TransportKind) -> None:
+def test_cheap_runs_are_done_by_the_thread_that_takes_the_calls(
+    server: Server, transport: TransportKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.engine.batcher.CHEAP", PATIENCE)
+    monkeypatch.setattr("service.engine.batcher.STALL", PATIENCE)
     with Stub(server.grpc_port) as stub:
         for _ in range(3):
             stub.infer(add2_request())

@@ -119,7 +119,7 @@ def test_the_requests_of_a_stream_share_runs(gated: Gated) -> None:
 def test_no_more_requests_are_read_than_may_be_in_flight(tmp_path: Path) -> None:
     gated = Gated(save_repository(tmp_path, "add2"), BatchOptions(max_batch_rows=1, max_queue_rows=10 * MAX_IN_FLIGHT, max_queue_seconds=0))
     try:
-        stream = Stream(gated.stub)
+        stream = Stream(gated.stub, timeout=1000 * PATIENCE)  # the gate makes a run look long, and turns late
         stream.put(*(numbered(number) for number in range(MAX_IN_FLIGHT + 50)))
         stream.end()
         gated.gate.wait()

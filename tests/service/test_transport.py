@@ -121,6 +121,8 @@ def test_a_request_like_the_one_before_is_a_view_of_its_message_and_keeps_its_id
         response = open_gate.stub.infer(message)
         assert response.id == f"id-{number}"
         assert arrays(response)["sum"].tolist() == [[number + 1.0] * 4]
+    for number in range(1, 4):  # as long as the first, and without an id
+        assert arrays(open_gate.stub.infer(add2_request(value=float(number))))["sum"].tolist() == [[number + 1.0] * 4]
     assert all(not array.flags.owndata for feeds in open_gate.gate.runs[1:] for array in feeds.values())
 
 
@@ -128,6 +130,7 @@ SPOILT = {
     "a tensor too short": lambda message: message.raw_input_contents.__setitem__(0, b"short"),
     "a tensor too few": lambda message: message.raw_input_contents.pop(),
     "a tensor too many": lambda message: message.raw_input_contents.append(b""),
+    "as long, and cut elsewhere": lambda message: message.raw_input_contents.__setitem__(slice(None), [b"x" * 20, b"x" * 12]),
 }
 
 
