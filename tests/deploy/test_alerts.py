@@ -118,7 +118,7 @@ def test_errors_latency_and_refusals_fire_their_alerts(faulty: Path, tmp_path: P
 def test_saturation_fires_its_alert_and_the_end_of_all_servers_another(faulty: Path, tmp_path: Path) -> None:
     with ExitStack() as stack:
         stopped = stack.enter_context(ExitStack())
-        server = stopped.enter_context(serving(faulty, "--max-queue-rows", "1000", "--grace-seconds", "0"))
+        server = stopped.enter_context(serving(faulty, "--max-inflight-requests", "256", "--grace-seconds", "0"))
         asked = stack.enter_context(prometheus(tmp_path, [server.metrics], hastened(RULES.read_text())))
         assert asked.firing() == set()
         with calling(server, "slow", 245, **slowly()):
