@@ -9,6 +9,7 @@ then do not drive each other out of the processor's caches with every call.
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from threading import get_ident
 from time import monotonic
@@ -22,6 +23,7 @@ from service.rpc.inference import Asked, Inference, outputs_of
 
 __all__ = ["METHOD", "MOST_CALLS", "DirectInference"]
 
+log = logging.getLogger("hornbeam.rpc")
 METHOD = "ModelInfer"
 MOST_CALLS = 4096  # in progress, unless it is said otherwise
 AT_A_TIME = 0.002  # seconds of cheap runs, after which the queue is looked at again
@@ -63,7 +65,10 @@ class DirectInference:
         left = self._runners.work_here(AT_A_TIME)
         unsent, self._unsent = self._unsent, []
         for call, encoded, trailers in unsent:
-            call.answer(encoded, trailers)
+            try:
+                call.answer(encoded, trailers)
+            except Exception:  # a bug: the others must have theirs
+                log.exception("sending an answer failed")
         return left
 
     def _answer(self, asked: Asked, call: QueueCall, trace: Trace, future: Promise) -> None:
