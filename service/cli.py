@@ -166,6 +166,7 @@ def run(path: Path, **values: Any) -> None:
         os._exit(0)  # what is being loaded cannot be interrupted, and is of no use to anybody
     host, models = options.server.host, ", ".join(server.serving)
     click.echo(f"ready: gRPC on {host}:{server.grpc_port}, metrics on http://{host}:{server.admin_port}/metrics, serving {models}")
+    garbage.spare()
     signals.stop.wait()
     if server.failure:
         server.stop()
@@ -236,7 +237,6 @@ def _start(server: Server | Parent, signals: _Signals) -> bool:
         thread.join(0.05)
     if errors:
         raise errors[0]
-    garbage.spare()
     return not thread.is_alive()
 
 

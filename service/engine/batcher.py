@@ -25,8 +25,8 @@ __all__ = ["BatchOptions", "Batcher", "Job"]
 log = logging.getLogger("hornbeam.engine")
 CHEAP = 0.0005  # seconds of running for which a hand-off between threads, and waiting for the interpreter's lock, is not worth it
 STALL = 0.05  # seconds that nobody else's calls should have to wait for one that was thought to be cheap
-_FULL = "Exceeds maximum queue size"  # Triton's words, which clients look for
 PENANCE = 60.0  # seconds after such a run in which none is thought to be
+_FULL = "Exceeds maximum queue size"  # Triton's words, which clients look for
 
 
 class Batcher:
@@ -103,7 +103,7 @@ class Batcher:
         with self._runners.lock:
             if self._draining:
                 raise DrainingError(f"model '{self.name}' version {self.version} is about to be unloaded")
-            if self._queue.rows >= options.max_batch_rows:
+            if self._queue.rows >= self._queue.together:
                 self._check_wait(job, now)
             pushed = self._queue.push(job, now)
             job.timeline.queued = now
@@ -240,7 +240,7 @@ class Batcher:
 
         One whose deadline is over already is not for the queue to refuse.
         """
-        most = self.options.max_batch_rows if self._queue.batched else 1
+        most = self._queue.together
         wait = self._queue.ahead(job, now) / most / self.runners * self.cost.of(job.shapes).seconds(most)
         left = inf if job.deadline is None else job.deadline - now
         if wait > left > 0:

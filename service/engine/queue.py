@@ -137,11 +137,15 @@ def _free(_: Hashable) -> Seconds:
 
 
 class BatchQueue(Generic[J]):
-    """The requests that wait for one model, `size` of them, bounded in rows and bytes. `batched=False` takes them one at a time."""
+    """The requests that wait for one model, `size` of them, bounded in rows and bytes. `batched=False` takes them one at a time.
+
+    `together` is how many rows a run takes, of requests that are no larger.
+    """
 
     def __init__(self, options: BatchOptions, batched: bool = True) -> None:
         self.options = options
         self.batched = batched
+        self.together = options.max_batch_rows if batched else 1
         self.rows = 0
         self.nbytes = 0
         self.max_delay_seconds = options.max_delay_seconds if batched else 0.0
@@ -306,7 +310,7 @@ class BatchQueue(Generic[J]):
         entries = self._lanes[key].entries
         batch: list[J] = []
         rows, seen, earliest = 0, 0, inf
-        crowded = self.rows > self.options.max_batch_rows
+        crowded = self.rows > self.together
         for entry in entries:
             job = entry[4]
             if _is_dead(job, now) or (crowded and job.deadline is not None and now + seconds(job.rows) > job.deadline):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -58,13 +58,13 @@ def _costs(served: Served) -> str:
         return "not known before it has been run"
     told = ", ".join(f"{warmed.seconds * 1000:.2g} ms for {warmed.rows}" for warmed in dict.fromkeys((served.warmed[0], served.warmed[-1])))
     cheap = [warmed.rows for warmed in served.warmed if warmed.seconds < CHEAP]
-    return f"{told}: run {_where(len(cheap), len(served.warmed), max(cheap, default=0))}"
+    if not cheap or served.batcher.options.max_delay_seconds:  # what is held back for more is not run by whoever brings it
+        return f"{told}: run by runners"
+    return f"{told}: run {_inline(cheap, len(cheap) == len(served.warmed))}"
 
 
-def _where(cheap: int, all: int, most: int) -> str:
-    if not cheap:
-        return "by runners"
-    upto = "" if cheap == all else f" up to {most} rows, and beyond by runners"
+def _inline(cheap: Sequence[int], always: bool) -> str:
+    upto = "" if always else f" up to {max(cheap)} rows, and beyond by runners"
     return f"by the thread that takes the calls{upto}; by runners with --transport stock"
 
 

@@ -69,8 +69,8 @@ class _Worker:
         try:
             self._server = Server(self._path, self._options, part)
             self._server.start()
-            garbage.spare()
             self._channel.ask(Listening())
+            garbage.spare()
         except StartupError as error:
             self._channel.ask(Failed(str(error)))
             return

@@ -64,6 +64,11 @@ def test_what_a_run_costs_and_where_it_is_done_is_said(tmp_path: Path) -> None:
     assert re.search(r"^  costs     \S+ ms for 1, \S+ ms for 64: run by (the thread that takes the calls|runners)", text, re.MULTILINE)
 
 
+def test_what_is_held_back_for_more_is_run_by_runners(tmp_path: Path) -> None:
+    text = explained(save_repository(tmp_path, "add2"), "--max-delay-seconds", "0.01")
+    assert re.search(r"^  costs     .* for 64: run by runners$", text, re.MULTILINE)
+
+
 def test_without_a_warm_up_nothing_is_known_of_the_cost(tmp_path: Path) -> None:
     assert "  costs     not known before it has been run" in explained(save_repository(tmp_path, "add2"), "--no-warm-up")
 

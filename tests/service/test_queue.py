@@ -485,9 +485,9 @@ def check_take(queue: BatchQueue[Job], waiting: dict[int, tuple[float, Job]], no
 
     In a crowd, those that cannot be in time are as good as dead.
     """
-    crowded = queue.rows > queue.options.max_batch_rows
+    crowded = queue.rows > queue.together
     living = [job for _, job in waiting.values() if not dead(job, now)]
-    surely = sum(job.rows - sum(job.parts) for job in living) > queue.options.max_batch_rows  # whatever becomes of the dead first
+    surely = sum(job.rows - sum(job.parts) for job in living) > queue.together  # whatever becomes of the dead first
     held = queue.max_delay_seconds > 0
     taken = queue.take(now, a_second_each)
     assert all(dead(job, now) or (crowded and late(job, now)) for job in taken.dropped)
