@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from builder.graph import Array, Graph, Value
+from builder.memory import contiguous
 from builder.proto import DTYPES, split_proto
 
 if TYPE_CHECKING:
@@ -19,20 +21,26 @@ __all__ = ["Program", "evaluate", "open_session"]
 LARGE = 2**20  # bytes: weights from here on are lent to ONNX Runtime and not copied; a message holds 2 GiB at most
 CRASHES = "MatmulTransposeFusion"  # makes one node of a transposed float16 and a product; 1.32 has no kernel for it on the CPU
 COPIES = "ConstantFolding"  # keeps a second copy of the weights that it changes
+REORDERS = "NchwcTransformer"  # keeps one in the order of the convolutions, which pays only in many runs
 
 
 class Program:
     """A graph, ready to run on the CPU, with the weights as they are now; `lean` is that of `open_session`.
 
-    One that is run `as_it_is` has been through no pass, and may have what ONNX Runtime crashes on if it is let.
+    One that is run `as_it_is` has been through no pass, and may have what ONNX Runtime crashes on if it is let; it is run
+    once or twice, and is not prepared for more.
     """
 
     def __init__(self, graph: Graph, lean: bool = False, as_it_is: bool = False) -> None:
         self._inputs = [value.name for value in graph.inputs]
+        self._lean, self._without = lean, (CRASHES, REORDERS, *((COPIES,) if lean else ())) if as_it_is else ()
         proto, apart = split_proto(graph, LARGE)
-        self._lent = {name: np.ascontiguousarray(array) for name, array in apart.items()}
-        without = (CRASHES, COPIES) if as_it_is and lean else (CRASHES,) if as_it_is else ()
-        self.session = open_session(proto.SerializeToString(), self._lent, lean, without)
+        self._proto, self._lent = proto.SerializeToString(), {name: contiguous(array) for name, array in apart.items()}
+
+    @cached_property
+    def session(self) -> onnxruntime.InferenceSession:
+        """The session, opened when it is first asked for: no Python has to run for that, so that it can be beside others'."""
+        return open_session(self._proto, self._lent, self._lean, self._without)
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """The outputs for `arrays`, which are in the order of the graph's inputs."""

@@ -1,12 +1,13 @@
 """From a graph to a checked ONNX file: the only place that writes one, and it never leaves an unverified file.
 
-Everything is checked on the very files that are then put into place: by ONNX's checker, by an ONNX Runtime session, against
+Everything is checked on what is then put into place: by ONNX's checker, by an ONNX Runtime session of the very files, against
 the graph before any pass, at two batch sizes, and for rows that depend on each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -29,7 +30,7 @@ from builder.export.content import Content, add_to, is_small
 from builder.export.inputs import ROWS
 from builder.export.metadata import Source, batch_name, describe, samples_properties
 from builder.export.options import DYNAMIC, Options
-from builder.export.place import Place, place_of, staged
+from builder.export.place import Place, place_of, settle, staged
 from builder.export.quantization import calibration_of, quantize
 from builder.export.reference import compare_with_keras, keras_file_of
 from builder.export.samples import encode
@@ -97,7 +98,7 @@ def export(
     graph = set_dimensions(graph, options.dims)
     calibration = None if options.calibration is None else calibration_of(options.calibration, graph)
     replaced = place.model.exists()
-    with opening(graph, options.dtype is None) as before, staged(place) as stage:
+    with opening(graph, options.dtype is None) as before, staged(place) as stage, ThreadPoolExecutor(1) as beside:
         progress("passes")
         optimized, passes = optimize(graph, options.without)
         finished = lower(part_halves(narrow(optimized, options.dtype)) if options.dtype else optimized, options.opset)
@@ -105,13 +106,16 @@ def export(
         content = _content(finished, options, calibration)
         describe(content.proto, finished, name, source, options.precision)
         content.write(stage.model, stage.data)
+        settled = beside.submit(settle, stage)  # a disk is slow, and what is checked comes from memory
         progress("checks")
+        check_valid(content, stage)
         answers = _checked(stage.model, before, finished, options, calibration)
         found = _compared(stage, keras_file, optimized, answers, options, calibration, progress)
         if options.samples:
             progress("samples")
             _write_samples(stage, answers, TOLERANCES[options.precision])
         progress("files")
+        settled.result()
         size = _size(stage)
     return Export(
         path=place.model,
@@ -171,22 +175,34 @@ def _compared(
 
 
 def _checked(model: Path, before: Callable[[], Program], graph: Graph, options: Options, calibration: dict[str, Array] | None) -> Answers:
-    """What the model in the file answers. Raises ExportError when it is not valid, does not run, or answers wrongly."""
-    if not options.samples:  # else what is added with them is checked too, once for all
-        check_valid(model)
+    """What the model in the file answers. Raises ExportError when it does not run, or answers wrongly.
+
+    Where rows share a batch, the first is compared with the network as it was, and all others with themselves alone.
+    """
+    tolerance, is_batched = TOLERANCES[options.precision], batch_name(graph) is not None
     session = opened(model)
     answers = answer(session, graph, None if calibration is None else _first_rows(graph, calibration))
-    if batch_name(graph) and options.quantize != DYNAMIC:
-        check_rows(session, answers, TOLERANCES[options.precision])
+    if is_batched and options.quantize != DYNAMIC:
+        check_rows(session, answers, tolerance, first=1 if options.precision is None else 0)
     elif options.samples:
-        check_equal(answers, answer(session, graph, answers.feeds), TOLERANCES[options.precision])
-    if batch_name(graph) and options.quantize == DYNAMIC:  # it measures all rows together, so that each depends on the others a little
+        check_equal(answers, answer(session, graph, answers.feeds), tolerance)
+    if is_batched and options.quantize == DYNAMIC:  # it measures all rows together, so that each depends on the others a little
         whole = before().session  # as it was, none may
         check_rows(whole, answer(whole, graph, answers.feeds), TOLERANCES[None])
     del session  # its weights, before there are others
     if options.precision is None:
-        check_same(before, answers)
+        _check_same(model, before, answers, is_batched)
     return answers
+
+
+def _check_same(model: Path, before: Callable[[], Program], answers: Answers, is_batched: bool) -> None:
+    """Raises ExportError when the network as it was answers otherwise, or, where it is batched, the first row by itself does."""
+    try:
+        check_same(before, answers.row(0) if is_batched else answers)
+    except ExportError:
+        if is_batched:
+            check_rows(opened(model), answers, TOLERANCES[None])  # which of the two it was
+        raise
 
 
 def _first_rows(graph: Graph, calibration: dict[str, Array]) -> dict[str, Array]:
@@ -197,11 +213,10 @@ def _first_rows(graph: Graph, calibration: dict[str, Array]) -> dict[str, Array]
 
 
 def _write_samples(stage: Place, answers: Answers, tolerance: float) -> None:
-    """The samples, and into the model, of which no more changes, what they are."""
+    """The samples, and what they are into the metadata of the model, of which nothing else changes."""
     data, sha256 = encode(answers)
     stage.samples.write_bytes(data)
     add_to(stage.model, samples_properties(sha256, tolerance))
-    check_valid(stage.model)
 
 
 def _size(stage: Place) -> int:

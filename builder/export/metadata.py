@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import onnx
 
@@ -16,17 +18,24 @@ __all__ = ["Source", "batch_name", "describe", "samples_properties"]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a model was made from: a file and its hash, or a name and a hash of the network before any pass."""
+    """What a model was made from: a file and its hash, or a name and a hash of the network before any pass.
+
+    `digest` gives the SHA-256 in hex, or waits for it: that of a file may still be computed when the file has been opened.
+    """
 
     name: str
-    sha256: str
+    digest: Callable[[], str]
     keras_version: str | None = None
     path: str | None = None  # where the file was when it was opened
+
+    @property
+    def sha256(self) -> str:
+        return self.digest()
 
     @classmethod
     def built(cls, name: str, graph: Graph) -> Source:
         """The source of a model that was built here."""
-        return cls(name, fingerprint(graph))
+        return cls(name, partial(fingerprint, graph))
 
 
 def batch_name(graph: Graph) -> str | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from builder.errors import ExportError
 
-__all__ = ["Place", "place_of", "staged"]
+__all__ = ["Place", "place_of", "settle", "staged"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 MODEL = "model.onnx"
@@ -88,9 +88,7 @@ def _put(stage: Place, place: Place) -> None:
     pairs = [(stage.data, place.data), (stage.samples, place.samples), (stage.model, place.model)]
     if any(target.is_dir() for _, target in pairs):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    for source, _ in pairs:
-        if source.exists():
-            _settle(source)
+    settle(stage)
     aside: list[tuple[Path, Path]] = []
     if stage.data.exists() or place.data.exists():
         earlier = place.within(stage.model.parent / "earlier")
@@ -115,11 +113,13 @@ def _move(source: Path, target: Path) -> bool:
     return True
 
 
-def _settle(path: Path) -> None:
-    """Everything on the disk, and readable by whoever serves it."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-    path.chmod(0o644)
+def settle(stage: Place) -> None:
+    """Puts everything that has been written so far on the disk, readable by whoever serves it."""
+    for path in (stage.data, stage.samples, stage.model):
+        if path.exists():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+            path.chmod(0o644)
 
 
 def _remove_empty(directories: list[Path]) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import count, takewhile
 from typing import Any
 
@@ -35,10 +36,8 @@ def opened(data: bytes, what: str) -> Iterator[Hdf5]:
 
     try:
         _check_superblock(data)
-        if (claimed := _bytes_of_lists(data)) > len(data):
-            raise ModelFileError(f"its lists of names claim {claimed} bytes in a file of {len(data)}")
         with h5py.File(io.BytesIO(data), "r") as file:
-            yield Hdf5(data, file)
+            yield Hdf5(data, file, cache(partial(_check_lists, data)))
     except ModelFileError as error:
         raise error if str(error).startswith(what) else ModelFileError(f"{what} cannot be read: {error}") from None
     except (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, MemoryError) as error:  # h5py's, for a damaged file
@@ -51,6 +50,7 @@ class Hdf5:
 
     data: bytes
     node: Any
+    check_lists: Callable[[], None]  # that the texts of all lists of names fit into the file: it is searched once, and only for those
     path: str = ""
 
     def __contains__(self, name: str) -> bool:
@@ -78,7 +78,7 @@ class Hdf5:
                 raise ModelFileError(f"the file has nothing at {where}")
             if here.node.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
                 raise ModelFileError(f"{where} is a link that may lead out of the file, which Keras never writes")
-            here = Hdf5(self.data, here.node[name], where)
+            here = Hdf5(self.data, here.node[name], self.check_lists, where)
         return here
 
     def is_of_bytes(self, path: str) -> bool:
@@ -154,10 +154,12 @@ class Hdf5:
         if entries * kind.get_size() > len(self.data):
             raise ModelFileError(f"attribute {name} of {self.path or '/'} claims more than the file holds")
         is_free = kind.get_class() == h5py.h5t.STRING and kind.is_variable_str()
-        # A list of references to one long text is short in the file and long in memory; `opened` has counted those that
-        # lie plainly in the file, and in a header of this version they do.
-        if is_free and entries > 1 and (h5py.h5o.get_info(self.node.id).hdr.version != 1 or "_names" not in name):
-            raise ModelFileError(f"attribute {name} of {self.path or '/'} is a list in a form that Keras never writes")
+        # A list of references to one long text is short in the file and long in memory: those that lie plainly in the file
+        # are counted, and in a header of this version they do.
+        if is_free and entries > 1:
+            if h5py.h5o.get_info(self.node.id).hdr.version != 1 or "_names" not in name:
+                raise ModelFileError(f"attribute {name} of {self.path or '/'} is a list in a form that Keras never writes")
+            self.check_lists()
         return self.node.attrs[name]
 
 
@@ -182,6 +184,12 @@ def _check_superblock(data: bytes) -> None:
         raise ModelFileError("it is an HDF5 file of a form that Keras never writes")
     if end > len(data):
         raise ModelFileError(f"it is cut off: it says that it has {end} bytes, and has {len(data)}")
+
+
+def _check_lists(data: bytes) -> None:
+    """Raises ModelFileError where the texts that the lists of names refer to take more than the file has."""
+    if (claimed := _bytes_of_lists(data)) > len(data):
+        raise ModelFileError(f"its lists of names claim {claimed} bytes in a file of {len(data)}")
 
 
 def _bytes_of_lists(data: bytes) -> int:

@@ -54,6 +54,19 @@ def test_each_weight_is_where_it_can_be_mapped(tmp_path: Path) -> None:
     assert (tmp_path / "net.onnx.data").stat().st_size == int(places[-1]["offset"]) + int(places[-1]["length"])
 
 
+def test_the_outline_that_is_checked_has_each_weight_where_the_model_has_it(tmp_path: Path) -> None:
+    wide = scatter_weights(Sequential([Input((64,), name="x"), layers.Dense(512), layers.Dense(300), layers.Dense(3)]))
+    content = Content.of(wide.graph(), OPSET, None)
+    content.write(tmp_path / "model.onnx", tmp_path / "none")
+    content.write_outline(tmp_path / "outline.onnx", tmp_path / "model.onnx")
+    model, outline = onnx.load(tmp_path / "model.onnx"), onnx.load(tmp_path / "outline.onnx")
+    assert [place["location"] for _, place in external(tmp_path / "outline.onnx")] == ["model.onnx"] * 2
+    assert outline.graph.node == model.graph.node
+    weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    for tensor in outline.graph.initializer:
+        np.testing.assert_array_equal(onnx.numpy_helper.to_array(tensor), weights[tensor.name])
+
+
 def test_the_answers_are_those_of_one_file(tmp_path: Path) -> None:
     model = network()
     path = model.export(tmp_path / "net.onnx", external_data=True).path
