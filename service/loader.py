@@ -43,7 +43,7 @@ class ModelLoader:
     def load(self, file: ModelFile, settings: ModelSettings) -> tuple[Served, float]:
         """The version, checked and warmed up, and the seconds of warming up. Raises StartupError when it cannot be had."""
         given = settings.options
-        threads = plan(self._cores, given.batching.runners)
+        threads = plan(self._cores, given.batching.runners, given.device.threads)
         session = Session(file.path, given.device, threads.threads, given.batching.allowed_rows)
         compare(settings.described, session.signature)
         if given.load.replay_samples:

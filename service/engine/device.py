@@ -9,12 +9,14 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import onnxruntime
 
+from service.engine.graph_cache import GraphCache
 from service.errors import StartupError
 
 __all__ = ["PROVIDERS", "DeviceOptions", "check", "idle_options", "open_session", "providers", "session_options", "tolerance"]
@@ -28,6 +30,7 @@ _INSTALL = {
     "tensorrt": "install onnxruntime-gpu in place of onnxruntime, and TensorRT, or use --device cuda or cpu",
 }
 _MEANT_FOR = {
+    "graph_cache": ("cpu",),
     "device_id": ("cuda", "tensorrt"),
     "gpu_memory_limit_bytes": ("cuda", "tensorrt"),
     "conv_search": ("cuda", "tensorrt"),
@@ -57,6 +60,8 @@ class DeviceOptions:
     graph_optimization: Annotated[
         Literal["all", "extended", "basic", "disabled"], "How far ONNX Runtime rewrites a model when it loads it."
     ] = "all"
+    graph_cache: Annotated[str, "Directory that keeps rewritten graphs, so that the next start maps them instead of rewriting anew."] = ""
+    threads: Annotated[int, "Threads of each run on the CPU; 0 divides the cores among the runs that go on at once.", (0, None)] = 0
     tensorrt_fp16: Annotated[bool, "Whether TensorRT may compute in float16."] = False
     tensorrt_cache: Annotated[str, "Directory that keeps the engines which TensorRT builds; without one each start builds them."] = ""
 
@@ -145,9 +150,7 @@ def open_session(path: Path, options: DeviceOptions, threads: int) -> Any:
         onnxruntime.preload_dlls(msvc=False)  # CUDA's libraries out of Python packages, where nothing else looks for them
     try:
         # Left to itself, it would say on stdout that the device failed, and go on without: when it loads, and in any later run.
-        session = onnxruntime.InferenceSession(
-            str(path), session_options(options, threads), providers=list(providers(options)), enable_fallback=0
-        )
+        session = _opened(path, options, threads)
     except Exception as error:  # ONNX Runtime raises a class of its own for each of its codes
         raise StartupError(f"{path} cannot be loaded{_on(options)}: {_why(path, error)}") from error
     if session.get_providers()[0] != wanted:
@@ -156,6 +159,17 @@ def open_session(path: Path, options: DeviceOptions, threads: int) -> Any:
             "Its own words are on stderr; as a rule the driver, CUDA or cuDNN is missing, or of another version"
         )
     return session
+
+
+def _opened(path: Path, options: DeviceOptions, threads: int) -> Any:
+    made, chosen = partial(session_options, options, threads), list(providers(options))
+
+    def opened(model: Path, settings: Any) -> Any:
+        return onnxruntime.InferenceSession(str(model), settings, providers=chosen, enable_fallback=0)
+
+    if not options.graph_cache or options.device != "cpu":
+        return opened(path, made())
+    return GraphCache(Path(options.graph_cache)).session(path, made, options.graph_optimization, opened)
 
 
 def _on(options: DeviceOptions) -> str:

@@ -21,14 +21,14 @@ class ThreadPlan:
     slots: int
 
 
-def plan(cores: float, runners: int = 0) -> ThreadPlan:
+def plan(cores: float, runners: int = 0, threads: int = 0) -> ThreadPlan:
     """One batch at a time on all cores: while it runs the next one gathers, and rows together are cheaper than apart.
 
-    More `runners` share the cores among them. Two models may run at once even on one core, so that a long run does not stop
-    the others.
+    More `runners` share the cores among them, unless the `threads` of each are given. Two models may run at once even on one
+    core, so that a long run does not stop the others.
     """
     whole, at_once = max(1, int(cores)), runners or 1
-    return ThreadPlan(at_once, max(1, whole // at_once), max(2, whole))
+    return ThreadPlan(at_once, threads or max(1, whole // at_once), max(2, whole))
 
 
 def available_cores(cgroup: Path = CGROUP) -> float:

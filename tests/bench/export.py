@@ -7,7 +7,6 @@ vary from machine to machine and from minute to minute.
 
 from __future__ import annotations
 
-import compileall
 import os
 import platform
 import subprocess
@@ -20,6 +19,7 @@ import numpy as np
 import onnxruntime
 
 import builder
+from tests.bench.footprint import with_bytecode
 from tests.bench.models import SAVE
 from tests.bench.table import REPEATS, row, seconds, table
 from tests.conftest import check
@@ -39,7 +39,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         saved = Path(directory) / "resnet50.keras"
         check(sys.executable, "-c", SAVE.format(saved=str(saved)))
-        compileall.compile_dir(str(Path(builder.__file__).parent), quiet=2)
+        with_bytecode(builder)
         files = {}
         table("ResNet50.keras to ONNX, whole process", "seconds")
         memory = {}

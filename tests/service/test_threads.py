@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,8 +43,8 @@ def test_this_process_has_cores() -> None:
     assert 0 < available_cores() <= AFFINITY
 
 
-# Cores, and the runners that are asked for; then what is planned.
-PLANS = {
+# Cores, and the runners and threads that are asked for; then what is planned.
+PLANS: dict[tuple[Any, ...], ThreadPlan] = {
     (0.1, 0): ThreadPlan(1, 1, 2),
     (0.9, 0): ThreadPlan(1, 1, 2),
     (1.0, 0): ThreadPlan(1, 1, 2),
@@ -53,9 +54,12 @@ PLANS = {
     (64.0, 0): ThreadPlan(1, 64, 64),
     (8.0, 3): ThreadPlan(3, 2, 8),
     (2.0, 4): ThreadPlan(4, 1, 2),
+    (8.0, 0, 3): ThreadPlan(1, 3, 8),
+    (8.0, 2, 1): ThreadPlan(2, 1, 8),
+    (1.0, 0, 4): ThreadPlan(1, 4, 2),
 }
 
 
 @pytest.mark.parametrize(("given", "planned"), PLANS.items())
-def test_a_plan_uses_whole_cores_and_at_least_one(given: tuple[float, int], planned: ThreadPlan) -> None:
+def test_a_plan_uses_whole_cores_and_at_least_one(given: tuple[Any, ...], planned: ThreadPlan) -> None:
     assert plan(*given) == planned

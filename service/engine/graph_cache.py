@@ -1,0 +1,122 @@
+"""Graphs as ONNX Runtime has rewritten them, kept for the next start: loading one then skips the rewriting and maps the weights.
+
+What is kept depends on the model, on the release of ONNX Runtime and on what the processor can do, and is named by a hash of all
+of them. It is looked for and written for the CPU only. Whoever may write to the directory decides what is run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import platform
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path, PurePath
+from typing import Any
+
+import onnxruntime
+
+__all__ = ["GraphCache"]
+
+log = logging.getLogger("hornbeam.engine")
+Open = Callable[[Path, Any], Any]  # a session of the model at a path, with ONNX Runtime's SessionOptions
+
+_MODEL, _WEIGHTS = "model.onnx", "model.weights"
+_PIECE = 2**20  # bytes that are hashed at a time
+_LOCATION = re.compile(rb"\n\x08location\x12")  # begins an entry of external_data in onnx.proto; the length and the name follow
+_REACH = 4096  # bytes that such an entry takes at most
+_FORM = b"1"  # what is kept, and how: one more with each change of it
+
+
+class GraphCache:
+    """The graphs below `directory`, which is made when there is something to keep."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def session(self, path: Path, options: Callable[[], Any], level: str, opened: Open) -> Any:
+        """A session of the model at `path`: from what is kept, or else as `opened` makes it, which is then kept.
+
+        `options` makes ONNX Runtime's SessionOptions, rewriting up to `level`. What cannot be kept or opened is logged, and the
+        model is loaded as if there were no cache. Raises what `opened` raises for the model itself.
+        """
+        entry = self._directory / _key(path, level)
+        if (entry / _MODEL).is_file():
+            try:
+                return opened(entry / _MODEL, _as_it_is(options()))
+            except Exception as error:  # ONNX Runtime raises a class of its own for each of its codes
+                log.warning("%s: the graph kept in %s cannot be used, and is made again: %s", path, entry, error)
+                shutil.rmtree(entry, ignore_errors=True)
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            staged = Path(tempfile.mkdtemp(dir=self._directory, suffix=".part"))
+        except OSError as error:
+            log.warning("%s: its graph is not kept: %s cannot be written: %s", path, self._directory, error.strerror)
+            return opened(path, options())
+        try:
+            return self._kept(path, options(), opened, staged, entry) or opened(path, options())
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+
+    def _kept(self, path: Path, options: Any, opened: Open, staged: Path, entry: Path) -> Any:
+        options.optimized_model_filepath = str(staged / _MODEL)
+        options.add_session_config_entry("session.optimized_model_external_initializers_file_name", _WEIGHTS)
+        options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")
+        try:
+            session = opened(path, options)
+        except Exception as error:  # the model's own mistake is told again by whoever opens it without keeping it
+            log.warning("%s: its graph is not kept: %s", path, error)
+            return None
+        try:
+            staged.rename(entry)
+            log.info("%s: its graph is kept in %s", path, entry)
+        except OSError:
+            log.debug("%s: another process has kept its graph in %s meanwhile", path, entry)
+        return session
+
+
+def _as_it_is(options: Any) -> Any:
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return options
+
+
+def _key(path: Path, level: str) -> str:
+    """The hash of all that the rewritten graph depends on, in hex."""
+    digest = hashlib.blake2b(digest_size=20)
+    for part in (_FORM, onnxruntime.__version__.encode(), platform.machine().encode(), _processor(), level.encode()):
+        digest.update(part + b"\0")
+    for name in sorted(_hashed(path, digest)):
+        _hashed(path.parent / name, digest)
+    return digest.hexdigest()
+
+
+def _hashed(file: Path, digest: Any) -> set[str]:
+    """Adds what a file holds to the digest, and returns the files beside it that it says weights are in."""
+    names: set[str] = set()
+    if not file.is_file():
+        return names
+    seen = b""
+    with file.open("rb") as opened:
+        while piece := opened.read(_PIECE):
+            digest.update(piece)
+            seen = seen[-_REACH:] + piece
+            names.update(_name(seen, found.end()) for found in _LOCATION.finditer(seen))
+    return {name for name in names if name and not PurePath(name).is_absolute() and ".." not in PurePath(name).parts}
+
+
+def _name(data: bytes, at: int) -> str:
+    """The text at `at`, where its length comes first, as protobuf has it: seven bits to a byte."""
+    first, second = (*data[at : at + 2], 0, 0)[:2]
+    length, start = (first, at + 1) if first < 128 else (first & 127 | second << 7, at + 2)
+    return data[start : start + length].decode(errors="replace").replace("\0", "")
+
+
+def _processor() -> bytes:
+    """What the processor can do, as Linux tells it; its name elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_bytes().splitlines()
+    except OSError:
+        return platform.processor().encode()
+    return next((line for line in lines if line.startswith((b"flags", b"Features"))), b"")
