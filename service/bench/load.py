@@ -14,6 +14,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from time import monotonic, process_time
 from typing import Literal
 
@@ -24,6 +25,7 @@ __all__ = ["CODES", "Arrivals", "Load", "Sample", "apply", "merged"]
 
 Arrivals = Literal["poisson", "fixed"]
 CHUNK = 2**18  # bytes that are read at once
+SELECTABLE = 1024  # file descriptors from here on select() does not take; below them it is the quicker one
 LATE = 2.0  # seconds beyond a call's timeout after which it is not waited for
 # gRPC's status codes by their number: https://github.com/grpc/grpc/blob/master/doc/statuscodes.md
 CODES = (
@@ -203,7 +205,7 @@ class _Loop:
         while self._next is not None or any(link.calls.in_progress for link in self._links):
             self._arrive()
             blocked = [link for link in self._links if link.send()]
-            readable, _, _ = select.select(self._links, blocked, (), self._patience())
+            readable = _readable(self._links, blocked, self._patience())
             now = monotonic()
             for link in readable:
                 for started, code in link.receive():
@@ -252,6 +254,18 @@ class _Loop:
         for link in self._links:
             for started in link.calls.lost() + link.calls.put_off():
                 self._record(started, now, "DEADLINE_EXCEEDED")
+
+
+def _readable(links: Sequence[_Link], blocked: Sequence[_Link], seconds: float) -> Sequence[_Link]:
+    """The links that have something to read, when any has, or one that is blocked can go on, or the seconds have passed."""
+    if max(link.fileno() for link in links) < SELECTABLE:
+        return select.select(links, blocked, (), seconds)[0]
+    poll, by_number = select.poll(), {link.fileno(): link for link in links}
+    for number in by_number:
+        poll.register(number, select.POLLIN)
+    for link in blocked:
+        poll.modify(link.fileno(), select.POLLIN | select.POLLOUT)
+    return [by_number[number] for number, events in poll.poll(ceil(1000 * seconds)) if events & ~select.POLLOUT]
 
 
 def _name(code: int) -> str:

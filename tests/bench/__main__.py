@@ -16,6 +16,7 @@ from functools import partial
 
 from tests.bench.footprint import starting
 from tests.bench.models import Skipped
+from tests.bench.scaling import idle, workers
 from tests.bench.serving import Settings, latency, overload, serving
 from tests.bench.table import REPEATS, machine
 
@@ -24,6 +25,8 @@ BENCHES: Mapping[str, Callable[[Settings], None]] = {
     **{f"serving.{name}": partial(serving, name) for name in ("mlp", "ident", "cnn", "echo", "resnet50")},
     **{f"latency.{name}": partial(latency, name) for name in ("mlp", "cnn")},
     **{f"overload.{name}": partial(overload, name) for name in ("mlp", "cnn")},
+    "idle": idle,
+    "workers": workers,
 }
 
 

@@ -54,6 +54,11 @@ def cores() -> tuple[set[int], set[int]]:
     return {_ALLOWED[0]}, {_ALLOWED[-1]}
 
 
+def all_cores() -> set[int]:
+    """Every core that this process may use."""
+    return set(_ALLOWED)
+
+
 def pin(core: set[int]) -> None:
     """Keeps this process, and what it starts, on `core`."""
     os.sched_setaffinity(0, core)
@@ -61,9 +66,9 @@ def pin(core: set[int]) -> None:
 
 @contextmanager
 def started(
-    command: Sequence[str | Path], ready: str = "ready", environment: Mapping[str, str] | None = None
+    command: Sequence[str | Path], ready: str = "ready", environment: Mapping[str, str] | None = None, on: set[int] | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A process on the server's core, and the line that it wrote which starts with `ready`; without a line where that is empty.
+    """A process on the server's core, or `on` others, and the line that it wrote which starts with `ready`, unless that is empty.
 
     Raises Skipped when it ends before.
     """
@@ -76,7 +81,7 @@ def started(
             text=True,
             cwd=ROOT,
             env={**os.environ, **(environment or {})},
-            preexec_fn=partial(pin, cores()[0]),
+            preexec_fn=partial(pin, on or cores()[0]),
         )
         try:
             yield process, _until(process, ready, errors) if ready else ""
@@ -110,11 +115,13 @@ def transports() -> tuple[str, ...]:
 
 
 @contextmanager
-def hornbeam(model: Model, transport: str = "", *flags: str) -> Iterator[Running]:
-    """This server with the model."""
+def hornbeam(
+    model: Model, transport: str = "", *flags: str, environment: Mapping[str, str] | None = None, cores: set[int] | None = None
+) -> Iterator[Running]:
+    """This server with the model, on its core or on others."""
     chosen = ("--transport", transport) if transport else ()
     command = [sys.executable, "-m", "service", "run", model.repository, "--grpc-port", "0", "--admin-port", "0", *chosen, *flags]
-    with started(command, READY) as (process, line):
+    with started(command, READY, environment, cores) as (process, line):
         yield Running(_address(line), process)
 
 

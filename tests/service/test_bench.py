@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +79,19 @@ def test_a_closed_loop_counts_what_it_did_and_what_the_server_did(asked: Server)
         assert 0 < server["mean_seconds"]["compute"] < server["mean_seconds"]["all"] < latency["max"]
         assert 0 < found["client"]["cpu_seconds_per_call"] < latency["max"]
     assert one["server"]["runs_by_rows"] == {"3": one["server"]["executions"]}
+
+
+@pytest.mark.parametrize("fields", [{"in_flight": 4, "connections": 4}, {"rate": 200.0}], ids=["closed", "open"])
+def test_a_load_has_as_many_files_open_as_it_may(asked: Server, fields: dict[str, float]) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 2048), hard), hard))
+    with ExitStack() as stack:
+        held = [stack.enter_context(Path(os.devnull).open("rb")) for _ in range(1100)]
+        sample = apply(load(asked.grpc_port, **fields))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert held[-1].closed
+    assert set(sample.codes) == {"OK"}
+    assert sample.codes["OK"] == sample.sent > 0
 
 
 def test_an_open_loop_sends_what_it_was_told_to(asked: Server) -> None:
