@@ -78,10 +78,9 @@ def check_valid(content: Content, stage: Place) -> None:
 
     Whether these are as many as they should be, ONNX Runtime sees when it loads the file.
     """
-    outline = stage.model.with_name("outline.onnx")
-    content.write_outline(outline, stage.model)
+    content.write_outline(stage.outline, stage.model)
     try:
-        onnx.checker.check_model(str(outline), full_check=True)
+        onnx.checker.check_model(str(stage.outline), full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ExportError(f"ONNX's checker rejects the model, so nothing was written: {error}") from error
 

@@ -36,6 +36,11 @@ class Place:
         """Inputs and the answers to them: `samples.npz` in a repository, `x.samples.npz` beside `x.onnx`."""
         return self.model.with_name("samples.npz" if self.model.name == MODEL else f"{self.model.stem}.samples.npz")
 
+    @property
+    def outline(self) -> Path:
+        """The model with its weights by reference, while it is checked; it goes nowhere."""
+        return self.model.with_name(self.model.name + ".outline")
+
     def within(self, directory: Path) -> Place:
         """The same files in another directory."""
         return Place(directory / self.model.name)

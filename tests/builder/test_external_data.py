@@ -67,6 +67,14 @@ def test_the_outline_that_is_checked_has_each_weight_where_the_model_has_it(tmp_
         np.testing.assert_array_equal(onnx.numpy_helper.to_array(tensor), weights[tensor.name])
 
 
+@pytest.mark.parametrize("name", ["outline.onnx", "net.onnx.outline.onnx", "model.onnx"])
+def test_the_outline_is_gone_and_no_name_is_taken(tmp_path: Path, name: str) -> None:
+    exported = network().export(tmp_path / name)
+    assert exported.samples is not None
+    assert {path.name for path in tmp_path.iterdir()} == {name, exported.samples.name}
+    assert list(external(exported.path)) == []
+
+
 def test_the_answers_are_those_of_one_file(tmp_path: Path) -> None:
     model = network()
     path = model.export(tmp_path / "net.onnx", external_data=True).path
