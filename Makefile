@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.installed
 	$(BIN)/python tests/digits/demo.py
 
-test: $(VENV)/.installed-test $(VENV)/.prometheus deploy-tools
+test: $(VENV)/.installed-test $(VENV)/.prometheus $(VENV)/.graphviz deploy-tools
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 # What takes minutes: images built and run, alerts made to fire, rollouts under load. As root on Debian it installs what it needs.
@@ -86,6 +86,13 @@ $(VENV)/.prometheus: $(VENV)/.installed-test
 	@if command -v prometheus >/dev/null && command -v promtool >/dev/null; then touch $@; else cd $(VENV) && \
 	  { apt-get -qq -o APT::Sandbox::User=root download prometheus || { apt-get -qq update && apt-get -qq -o APT::Sandbox::User=root download prometheus; }; } && \
 	  dpkg -x prometheus_*.deb prometheus && rm prometheus_*.deb && touch .prometheus; fi || echo "no prometheus: its tests are skipped"
+
+# Pictures as PNG are tried where Graphviz is, which root can install.
+$(VENV)/.graphviz: $(VENV)/.installed-test
+	@if command -v dot >/dev/null || { export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get -qq install --yes --no-install-recommends graphviz >/dev/null || \
+	  { apt-get -qq update && apt-get -qq install --yes --no-install-recommends graphviz >/dev/null; }; }; \
+	  then touch $@; else echo "no Graphviz: its tests are skipped"; fi
 
 $(VENV)-kserve/.installed:
 	$(PYTHON) -m venv $(VENV)-kserve
