@@ -90,13 +90,13 @@ def _opened(path: Path) -> Iterator[BufferedReader]:
         raise ModelFileError(f"{path} cannot be read: {getattr(error, 'strerror', error)}") from None
 
 
-def _hashed(path: Path, opened: BufferedReader) -> Callable[[], str]:
+def _hashed(path: Path, reading: BufferedReader) -> Callable[[], str]:
     """Begins to compute the SHA-256 of a file that is open, and returns what waits for it."""
     from concurrent.futures import Future  # 0.01 s that a network built in Python does not need
 
     digest: Future[str] = Future()
     file = path.open("rb")
-    if not os.path.sameopenfile(file.fileno(), opened.fileno()):
+    if not os.path.sameopenfile(file.fileno(), reading.fileno()):
         file.close()
         raise ModelFileError(f"{path} was replaced while it was read; open it again")
 
@@ -106,6 +106,8 @@ def _hashed(path: Path, opened: BufferedReader) -> Callable[[], str]:
                 digest.set_result(hashlib.file_digest(file, "sha256").hexdigest())
         except OSError as error:
             digest.set_exception(ModelFileError(f"{path} cannot be read: {error.strerror}"))
+        except BaseException as error:  # or whoever asks for the hash would wait for ever
+            digest.set_exception(error)
 
     threading.Thread(target=compute, daemon=True).start()  # a daemon: nobody waits where the file turns out to be no model
     return digest.result

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 import onnxruntime
 
-from service.engine.graph_cache import GraphCache
+from service.engine.graph_cache import cached_session
 from service.errors import StartupError
 
 __all__ = ["PROVIDERS", "DeviceOptions", "check", "idle_options", "open_session", "providers", "session_options", "tolerance"]
@@ -169,7 +169,7 @@ def _opened(path: Path, options: DeviceOptions, threads: int) -> Any:
 
     if not options.graph_cache or options.device != "cpu":
         return opened(path, made())
-    return GraphCache(Path(options.graph_cache)).session(path, made, options.graph_optimization, opened)
+    return cached_session(Path(options.graph_cache), path, made, options.graph_optimization, opened)
 
 
 def _on(options: DeviceOptions) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 import onnxruntime
 
-__all__ = ["GraphCache"]
+__all__ = ["cached_session"]
 
 log = logging.getLogger("hornbeam.engine")
 Open = Callable[[Path, Any], Any]  # a session of the model at a path, with ONNX Runtime's SessionOptions
@@ -30,51 +30,53 @@ _REACH = 4096  # bytes that such an entry takes at most
 _FORM = b"1"  # what is kept, and how: one more with each change of it
 
 
-class GraphCache:
-    """The graphs below `directory`, which is made when there is something to keep."""
+def cached_session(directory: Path, path: Path, options: Callable[[], Any], level: str, opened: Open) -> Any:
+    """A session of the model at `path`: from what is kept below `directory`, or else as `opened` makes it, which is then kept.
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    `options` makes ONNX Runtime's SessionOptions, rewriting up to `level`. What cannot be kept or opened is logged, and the
+    model is loaded as if there were no cache. Raises what `opened` raises for the model itself.
+    """
+    entry = directory / _key(path, level)
+    if (entry / _MODEL).is_file():
+        try:
+            return opened(entry / _MODEL, _as_it_is(options()))
+        except Exception as error:  # ONNX Runtime raises a class of its own for each of its codes
+            log.warning("%s: the graph kept in %s cannot be used, and is made again: %s", path, entry, error)
+            shutil.rmtree(entry, ignore_errors=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(dir=directory, suffix=".part"))
+    except OSError as error:
+        log.warning("%s: its graph is not kept: %s cannot be written: %s", path, directory, error.strerror)
+        return opened(path, options())
+    try:
+        session = opened(path, _kept_in(staged, options()))
+        _keep(staged, entry, path, level)
+    except Exception as error:  # as above; the model's own mistake is told again by what follows
+        log.warning("%s: its graph is not kept: %s", path, error)
+        return opened(path, options())
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    return session
 
-    def session(self, path: Path, options: Callable[[], Any], level: str, opened: Open) -> Any:
-        """A session of the model at `path`: from what is kept, or else as `opened` makes it, which is then kept.
 
-        `options` makes ONNX Runtime's SessionOptions, rewriting up to `level`. What cannot be kept or opened is logged, and the
-        model is loaded as if there were no cache. Raises what `opened` raises for the model itself.
-        """
-        entry = self._directory / _key(path, level)
-        if (entry / _MODEL).is_file():
-            try:
-                return opened(entry / _MODEL, _as_it_is(options()))
-            except Exception as error:  # ONNX Runtime raises a class of its own for each of its codes
-                log.warning("%s: the graph kept in %s cannot be used, and is made again: %s", path, entry, error)
-                shutil.rmtree(entry, ignore_errors=True)
-        try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            staged = Path(tempfile.mkdtemp(dir=self._directory, suffix=".part"))
-        except OSError as error:
-            log.warning("%s: its graph is not kept: %s cannot be written: %s", path, self._directory, error.strerror)
-            return opened(path, options())
-        try:
-            return self._kept(path, options(), opened, staged, entry) or opened(path, options())
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)
+def _kept_in(staged: Path, options: Any) -> Any:
+    options.optimized_model_filepath = str(staged / _MODEL)
+    options.add_session_config_entry("session.optimized_model_external_initializers_file_name", _WEIGHTS)
+    options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")
+    return options
 
-    def _kept(self, path: Path, options: Any, opened: Open, staged: Path, entry: Path) -> Any:
-        options.optimized_model_filepath = str(staged / _MODEL)
-        options.add_session_config_entry("session.optimized_model_external_initializers_file_name", _WEIGHTS)
-        options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")
-        try:
-            session = opened(path, options)
-        except Exception as error:  # the model's own mistake is told again by whoever opens it without keeping it
-            log.warning("%s: its graph is not kept: %s", path, error)
-            return None
-        try:
-            staged.rename(entry)
-            log.info("%s: its graph is kept in %s", path, entry)
-        except OSError:
-            log.debug("%s: another process has kept its graph in %s meanwhile", path, entry)
-        return session
+
+def _keep(staged: Path, entry: Path, path: Path, level: str) -> None:
+    """Puts what was written in its place, unless the model has changed since it was named."""
+    if _key(path, level) != entry.name:
+        log.info("%s: its graph is not kept: its files changed while it was loaded", path)
+        return
+    try:
+        staged.rename(entry)
+        log.info("%s: its graph is kept in %s", path, entry)
+    except OSError:
+        log.debug("%s: another process has kept its graph in %s meanwhile", path, entry)
 
 
 def _as_it_is(options: Any) -> Any:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from service.engine.device import DeviceOptions
+from service.engine.graph_cache import cached_session
 from service.engine.session import Session
 from service.errors import StartupError
 from tests.service import models
@@ -110,3 +113,15 @@ def test_two_that_keep_the_same_do_not_disturb_each_other(tmp_path: Path, cache:
     (cache / entry / "model.onnx").rename(cache / entry / "aside")
     assert answer(load(path, cache)) == expected
     assert kept(cache) == [entry]
+
+
+def test_a_model_that_changes_while_it_is_loaded_is_not_kept_under_its_old_name(tmp_path: Path, cache: Path) -> None:
+    path = save(models.add_constant(2), tmp_path / "model.onnx")
+    other = models.add_constant(3).SerializeToString()
+
+    def replaced(model: Path, options: Any) -> Any:
+        path.write_bytes(other)
+        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+    cached_session(cache, path, onnxruntime.SessionOptions, "all", replaced)
+    assert kept(cache) == []
