@@ -1,8 +1,8 @@
-"""Graphs as ONNX Runtime has rewritten them, kept for the next start: loading one then skips the rewriting and maps the weights,
-at the price of hashing the model.
+"""Graphs as ONNX Runtime has rewritten them, kept for the next start.
 
-What is kept depends on the model, on the release of ONNX Runtime and on what the processor can do, and is named by a hash of all
-of them. It is looked for and written for the CPU only. Whoever may write to the directory decides what is run.
+Loading one then skips the rewriting and maps the weights, at the price of hashing the model. What is kept depends on the
+model, on the release of ONNX Runtime and on what the processor can do, and is named by a hash of all of them. It is looked for
+and written for the CPU only. Whoever may write to the directory decides what is run.
 """
 
 from __future__ import annotations
