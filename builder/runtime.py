@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from builder.graph import Array, Graph, Value
-from builder.memory import contiguous
+from builder.memory import all_contiguous
 from builder.proto import DTYPES, split_proto
 
 if TYPE_CHECKING:
@@ -19,28 +19,26 @@ if TYPE_CHECKING:
 __all__ = ["Program", "evaluate", "open_session"]
 
 LARGE = 2**20  # bytes: weights from here on are lent to ONNX Runtime and not copied; a message holds 2 GiB at most
-CRASHES = "MatmulTransposeFusion"  # makes one node of a transposed float16 and a product; 1.32 has no kernel for it on the CPU
-COPIES = "ConstantFolding"  # keeps a second copy of the weights that it changes
-REORDERS = "NchwcTransformer"  # keeps one in the order of the convolutions, which pays only in many runs
 
 
 class Program:
-    """A graph, ready to run on the CPU, with the weights as they are now; `lean` is that of `open_session`.
+    """A graph, ready to run on the CPU, with the weights as they are now; `lean` and `threads` are those of `open_session`.
 
-    One that is run `as_it_is` has been through no pass, and may have what ONNX Runtime crashes on if it is let; it is run
-    once or twice, and is not prepared for more.
+    One that is run `as_it_is` has been through no pass, may have what ONNX Runtime crashes on if it rewrites it, and is run once
+    or twice: it is rewritten by nobody.
     """
 
-    def __init__(self, graph: Graph, lean: bool = False, as_it_is: bool = False) -> None:
+    def __init__(self, graph: Graph, lean: bool = False, as_it_is: bool = False, threads: int = 0) -> None:
         self._inputs = [value.name for value in graph.inputs]
-        self._lean, self._without = lean, (CRASHES, REORDERS, *((COPIES,) if lean else ())) if as_it_is else ()
+        self._lean, self._as_it_is, self._threads = lean, as_it_is, threads
         proto, apart = split_proto(graph, LARGE)
-        self._proto, self._lent = proto.SerializeToString(), {name: contiguous(array) for name, array in apart.items()}
+        self._proto, self._lent = proto.SerializeToString(), all_contiguous(apart)
 
     @cached_property
     def session(self) -> onnxruntime.InferenceSession:
         """The session, opened when it is first asked for: no Python has to run for that, so that it can be beside others'."""
-        return open_session(self._proto, self._lent, self._lean, self._without)
+        once = self._as_it_is
+        return open_session(self._proto, self._lent, lean=self._lean, as_it_is=once, is_brief=once, threads=self._threads)
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """The outputs for `arrays`, which are in the order of the graph's inputs."""
@@ -56,24 +54,36 @@ def evaluate(values: Sequence[Value]) -> list[Array]:
 
 
 def open_session(
-    model: bytes | str | PathLike[str], lent: Mapping[str, Array] | None = None, lean: bool = False, without: Sequence[str] = ()
+    model: bytes | str | PathLike[str],
+    lent: Mapping[str, Array] | None = None,
+    *,
+    lean: bool = False,
+    as_it_is: bool = False,
+    is_brief: bool = False,
+    threads: int = 0,
 ) -> onnxruntime.InferenceSession:
     """A session on the CPU, which logs errors only: what concerns the user is raised.
 
     `model` is the bytes or the path of one; `lent` are the weights that it names and does not hold, which must outlive
-    the session. A lean one keeps no second copy of the weights in another order, and is slower for it. `without` names
-    what ONNX Runtime is not to do to the graph.
+    the session. A lean one keeps no second copy of the weights in another order, and is slower for it. One `as_it_is` is not
+    rewritten. One that is brief is run a few times, beside other work: its threads do not spin while they wait. Without
+    `threads` there are as many as ONNX Runtime likes.
     """
     import onnxruntime  # 0.1 s and 80 MB that building a network does not need
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = threads
+    if as_it_is:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if is_brief:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if lean:
         options.add_session_config_entry("session.disable_prepacking", "1")
     if lent:
         values = [_lent(array) for array in lent.values()]
         options.add_external_initializers(list(lent), values)
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"], disabled_optimizers=list(without))
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _lent(array: Array) -> onnxruntime.OrtValue:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import onnx
 from builder.errors import ExportError, several
 from builder.export.content import Content, size_of
 from builder.export.inputs import FREE_SIZES, feeds_of
+from builder.export.original import Original
 from builder.export.place import Place
 from builder.graph import Array, Graph
 from builder.passes.precision import limit, peaks
@@ -32,11 +31,9 @@ __all__ = [
     "check_valid",
     "difference",
     "opened",
-    "opening",
 ]
 
 MANY = 32  # for a measure of accuracy
-BESIDE = 2**29  # bytes of weights, up to which two sessions may be in memory at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,7 @@ def check_valid(content: Content, stage: Place) -> None:
 def opened(path: Path) -> Any:
     """A session of the file. Raises ExportError when ONNX Runtime refuses it."""
     try:
-        return open_session(path, lean=Place(path).data.exists())
+        return open_session(path, lean=Place(path).data.exists(), is_brief=True)
     except Exception as error:  # ONNX Runtime raises classes of its own for each of its codes
         raise ExportError(f"ONNX Runtime cannot load the model, so nothing was written: {error}") from error
 
@@ -105,36 +102,18 @@ def answer(session: Any, graph: Graph, feeds: Mapping[str, Array] | None) -> Ans
     raise ExportError(f"ONNX Runtime loads the model but cannot run it, so nothing was written: {reason}")
 
 
-@contextmanager
-def opening(graph: Graph, is_wanted: bool) -> Iterator[Callable[[], Program]]:
-    """The network as it was, before any pass: opened beside what else is done, or, where it is large, when it is asked for."""
-    size = sum(parameter.array.nbytes for parameter in graph.parameters())
-    if size > BESIDE or not is_wanted:
-        yield lambda: Program(graph, lean=size > BESIDE, as_it_is=True)
-        return
-    program = Program(graph, as_it_is=True)
-    with ThreadPoolExecutor(1) as beside:
-        opened = beside.submit(lambda: program.session)
-
-        def waited() -> Program:
-            opened.result()
-            return program
-
-        yield waited
-
-
-def check_same(before: Callable[[], Program], answers: Answers) -> None:
-    """Raises ExportError when the network as it was, before any pass, answers otherwise; `before` is that of `opening`."""
+def check_same(original: Original, answers: Answers) -> None:
+    """Raises ExportError when the network as it was, before any pass, answers otherwise."""
     try:
-        expected = before().run(list(answers.feeds.values()))
+        expected = original.answer(answers.feeds)
     except Exception as error:  # as above
         raise ExportError(f"ONNX Runtime cannot run the network as it was before the passes, so nothing was written: {error}") from error
     _compare(list(answers.outputs), list(answers.outputs.values()), expected, 1e-4, "the passes changed what the network computes")
 
 
-def check_rows(session: Any, answers: Answers, tolerance: float, first: int = 0) -> None:
-    """Each row from `first` must give by itself what it gives among others, or requests could not share a batch. Raises ExportError."""
-    for row in range(first, answers.rows):
+def check_rows(session: Any, answers: Answers, tolerance: float, rows: Sequence[int]) -> None:
+    """Each of the `rows` must give by itself what it gives among others, or requests could not share a batch. Raises ExportError."""
+    for row in rows:
         expected = answers.row(row)
         try:
             alone = session.run(None, expected.feeds)

@@ -24,24 +24,24 @@ from builder.export.checks import (
     check_same,
     check_valid,
     opened,
-    opening,
 )
 from builder.export.content import Content, add_to, is_small
-from builder.export.inputs import ROWS
+from builder.export.inputs import FREE_SIZES, ROWS, feeds_of
 from builder.export.metadata import Source, batch_name, describe, samples_properties
 from builder.export.options import DYNAMIC, Options
+from builder.export.original import Original, is_large, opening
 from builder.export.place import Place, place_of, settle, staged
 from builder.export.quantization import calibration_of, quantize
 from builder.export.reference import compare_with_keras, keras_file_of
 from builder.export.samples import encode
 from builder.graph import Array, Graph, Spec
 from builder.passes import PassReport, optimize
+from builder.passes.constants import order_weights
 from builder.passes.dimensions import set_dimensions
 from builder.passes.halves import part_halves
 from builder.passes.opset import lower
 from builder.passes.precision import narrow
 from builder.proto import split_proto
-from builder.runtime import Program
 
 __all__ = ["Export", "Progress", "export"]
 
@@ -98,7 +98,9 @@ def export(
     graph = set_dimensions(graph, options.dims)
     calibration = None if options.calibration is None else calibration_of(options.calibration, graph)
     replaced = place.model.exists()
-    with opening(graph, options.dtype is None) as before, staged(place) as stage, ThreadPoolExecutor(1) as beside:
+    if "constants" not in options.without and not is_large(graph):
+        graph = order_weights(graph)  # once, for the passes and for the network without them
+    with opening(graph, _likely(graph, options)) as original, staged(place) as stage, ThreadPoolExecutor(1) as beside:
         progress("passes")
         optimized, passes = optimize(graph, options.without)
         finished = lower(part_halves(narrow(optimized, options.dtype)) if options.dtype else optimized, options.opset)
@@ -109,7 +111,7 @@ def export(
         settled = beside.submit(settle, stage)  # a disk is slow, and what is checked comes from memory
         progress("checks")
         check_valid(content, stage)
-        answers = _checked(stage.model, before, finished, options, calibration)
+        answers = _checked(stage.model, original, finished, options, calibration)
         found = _compared(stage, keras_file, optimized, answers, options, calibration, progress)
         if options.samples:
             progress("samples")
@@ -132,6 +134,14 @@ def export(
         accuracy=found.accuracy,
         from_keras=found.from_keras,
     )
+
+
+def _likely(graph: Graph, options: Options) -> dict[str, Array] | None:
+    """What the network will be asked before any pass, if it takes free axes of the first size that is tried; None for nothing."""
+    if options.precision is not None:
+        return None
+    rows = slice(1) if batch_name(graph) is not None else slice(None)
+    return {name: array[rows] for name, array in feeds_of(graph, FREE_SIZES[0]).items()}
 
 
 def _content(graph: Graph, options: Options, calibration: dict[str, Array] | None) -> Content:
@@ -174,34 +184,35 @@ def _compared(
     return _Comparisons(measured, from_keras)
 
 
-def _checked(model: Path, before: Callable[[], Program], graph: Graph, options: Options, calibration: dict[str, Array] | None) -> Answers:
+def _checked(model: Path, original: Original, graph: Graph, options: Options, calibration: dict[str, Array] | None) -> Answers:
     """What the model in the file answers. Raises ExportError when it does not run, or answers wrongly.
 
-    Where rows share a batch, the first is compared with the network as it was, and all others with themselves alone.
+    Where rows share a batch, the first is compared with the network as it was, and the last with itself alone: what depends
+    on rows before it, and what depends on rows after it, is seen.
     """
     tolerance, is_batched = TOLERANCES[options.precision], batch_name(graph) is not None
     session = opened(model)
     answers = answer(session, graph, None if calibration is None else _first_rows(graph, calibration))
     if is_batched and options.quantize != DYNAMIC:
-        check_rows(session, answers, tolerance, first=1 if options.precision is None else 0)
+        check_rows(session, answers, tolerance, [answers.rows - 1] if options.precision is None else [0, answers.rows - 1])
     elif options.samples:
         check_equal(answers, answer(session, graph, answers.feeds), tolerance)
     if is_batched and options.quantize == DYNAMIC:  # it measures all rows together, so that each depends on the others a little
-        whole = before().session  # as it was, none may
-        check_rows(whole, answer(whole, graph, answers.feeds), TOLERANCES[None])
+        whole = original.program.session  # as it was, none may
+        check_rows(whole, answer(whole, graph, answers.feeds), TOLERANCES[None], [0, answers.rows - 1])
     del session  # its weights, before there are others
     if options.precision is None:
-        _check_same(model, before, answers, is_batched)
+        _check_same(model, original, answers, is_batched)
     return answers
 
 
-def _check_same(model: Path, before: Callable[[], Program], answers: Answers, is_batched: bool) -> None:
+def _check_same(model: Path, original: Original, answers: Answers, is_batched: bool) -> None:
     """Raises ExportError when the network as it was answers otherwise, or, where it is batched, the first row by itself does."""
     try:
-        check_same(before, answers.row(0) if is_batched else answers)
+        check_same(original, answers.row(0) if is_batched else answers)
     except ExportError:
         if is_batched:
-            check_rows(opened(model), answers, TOLERANCES[None])  # which of the two it was
+            check_rows(opened(model), answers, TOLERANCES[None], [0])  # which of the two it was
         raise
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from builder.graph import Array, Constant, Graph, Node, Parameter, Result, Value
+from builder.memory import in_halves
 from builder.passes.transposes import peel, transposed
 
 __all__ = ["fuse_bias", "fuse_normalization", "fuse_padding", "fuse_scale", "merge_concatenations"]
@@ -123,7 +124,13 @@ def _with_normalization(node: Node, inputs: Inputs, uses: Counter[Value]) -> Seq
 
 def _times(array: Array, factor: Array) -> Array:
     """The product, computed in float64 and rounded once, piece by piece: whole weights in float64 would not stay in any cache."""
-    return np.multiply(array, factor, out=np.empty_like(array), dtype=np.float64, casting="same_kind")
+    product, factors = np.empty_like(array), np.broadcast_to(factor, array.shape)
+
+    def multiply(rows: slice) -> None:
+        np.multiply(array[rows], factors[rows], out=product[rows], dtype=np.float64, casting="same_kind")
+
+    in_halves(multiply, array)
+    return product
 
 
 def _scaled_once(graph: Graph) -> Graph:
