@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from builder.ops.symbolic import Shape
@@ -11,12 +12,13 @@ from builder.ops.symbolic import Shape
 __all__ = ["accepted", "attributes", "each_once", "given_input_shape", "held", "named_arguments", "properties", "unpacked"]
 
 T = TypeVar("T")
+_signature = lru_cache(512)(inspect.signature)  # of constructors: a network has many layers of few classes
 BASE = ("name", "trainable", "dtype", "autocast")  # what every layer takes
 
 
 def named_arguments(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """A constructor's arguments by name, defaults filled in, without those that every layer takes."""
-    signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+    signature = _signature(cls.__init__)  # type: ignore[misc]
     try:
         bound = signature.bind(None, *args, **kwargs)
     except TypeError:
@@ -40,7 +42,7 @@ def given_input_shape(kwargs: dict[str, Any]) -> Shape | None:
 
 def accepted(cls: type, config: dict[str, Any]) -> dict[str, Any]:
     """The config less what every layer takes where the class's own constructor does not."""
-    parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
+    parameters = _signature(cls.__init__).parameters  # type: ignore[misc]
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return config
     return {name: value for name, value in config.items() if name in parameters or name not in BASE}

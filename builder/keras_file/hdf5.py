@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import count, takewhile
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -102,28 +103,28 @@ class Hdf5:
         plain = layout.get_layout() in (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT)
         if not plain or layout.get_external_count() or layout.get_nfilters():
             raise ModelFileError(f"{self.path} is stored outside of the file, in pieces or compressed, which Keras never does")
-        is_bfloat16 = dataset.dtype == np.dtype("V2") and self.text("dtype") == "bfloat16"
-        if dataset.shape is None or (dataset.dtype.kind not in "fiub" and not is_bfloat16):
-            raise ModelFileError(f"{self.path} holds {dataset.dtype}, not numbers")
+        shape, dtype = dataset.shape, dataset.dtype
+        is_bfloat16 = dtype == np.dtype("V2") and self.text("dtype") == "bfloat16"
+        if shape is None or (dtype.kind not in "fiub" and not is_bfloat16):
+            raise ModelFileError(f"{self.path} holds {dtype}, not numbers")
         offset = dataset.id.get_offset() if layout.get_layout() == h5py.h5d.CONTIGUOUS else 0
         held = min(dataset.id.get_storage_size(), len(self.data) - (offset or 0))
         if held < dataset.nbytes:
             raise ModelFileError(f"{self.path} claims {dataset.nbytes} bytes and the file holds {max(held, 0)}")
 
         def read() -> Array:
-            numbers = self._in_place() if offset else dataset[()]
+            numbers = self._in_place(shape, dtype, offset) if offset else dataset[()]
             return np.asarray(numbers.view("bfloat16") if is_bfloat16 else numbers)
 
-        return Stored(self.path, dataset.shape, "bfloat16" if is_bfloat16 else dataset.dtype.name, read)
+        return Stored(self.path, shape, "bfloat16" if is_bfloat16 else dtype.name, read)
 
-    def _in_place(self) -> Array:
+    def _in_place(self, shape: tuple[int, ...], dtype: np.dtype[Any], offset: int) -> Array:
         """The numbers of an array that lies in the file as in memory, as a view of the file's bytes; else a copy."""
         import h5py
 
-        dataset = self.node
-        if dataset.id.get_type() != h5py.h5t.py_create(dataset.dtype) or dataset.dtype.kind not in "fiu":
-            return np.asarray(dataset[()])
-        return np.frombuffer(self.data, dataset.dtype, dataset.size, dataset.id.get_offset()).reshape(dataset.shape)
+        if dtype.kind not in "fiu" or self.node.id.get_type() != h5py.h5t.py_create(dtype):
+            return np.asarray(self.node[()])
+        return np.frombuffer(self.data, dtype, prod(shape), offset).reshape(shape)
 
     def text(self, name: str) -> str | None:
         """An attribute that is a text; None where there is none."""
