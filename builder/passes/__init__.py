@@ -45,11 +45,12 @@ def optimize(graph: Graph, without: Collection[str] = ()) -> tuple[Graph, list[P
     """The graph after every pass but those named in `without`, and what each did. Raises NetworkError for an unknown name."""
     if unknown := sorted(set(without) - set(PASSES)):
         raise NetworkError(f"there is no pass {', '.join(map(repr, unknown))}; there are {', '.join(PASSES)}")
-    reports = []
+    reports: list[PassReport] = []
+    size = len(graph.nodes())
     for name, run in PASSES.items():
         if name in without:
             continue
-        after = run(graph)
-        reports.append(PassReport(name, len(graph.nodes()), len(after.nodes()), after is not graph))
-        graph = after
+        before, earlier, graph = size, graph, run(graph)
+        size = before if graph is earlier else len(graph.nodes())
+        reports.append(PassReport(name, before, size, graph is not earlier))
     return graph, reports
