@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from builder.ops.symbolic import Shape
 
-__all__ = ["accepted", "attributes", "each_once", "given_input_shape", "held", "named_arguments", "properties", "unpacked"]
+__all__ = ["accepted", "attributes", "each_once", "given_input_shape", "held", "may_hold", "named_arguments", "properties", "unpacked"]
 
 T = TypeVar("T")
 _signature = lru_cache(512)(inspect.signature)  # of constructors: a network has many layers of few classes
@@ -76,6 +76,11 @@ def held(value: Any) -> Iterator[Any]:
                 yield from held(item)
         case _:
             yield value
+
+
+def may_hold(value: Any, kind: type) -> bool:
+    """Whether something of a kind can be in a value, which `held` tells: most attributes are plain, and are passed over quickly."""
+    return isinstance(value, (kind, dict, list, tuple, set))
 
 
 def each_once(items: Iterable[T]) -> list[T]:

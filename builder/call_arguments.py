@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 
 import numpy as np
@@ -36,10 +36,10 @@ def build_shapes(build: Callable[..., Any], call: Callable[..., Any], args: tupl
 
     A structure of tensors has a structure of shapes; an argument without tensors has none.
     """
-    names = list(inspect.signature(build).parameters)
+    names = list(_parameters(build))
     if len(names) == 1:
         return {names[0]: _shapes(args[0] if args else next(iter(kwargs.values())))}
-    given = dict(zip(inspect.signature(call).parameters, args, strict=False)) | kwargs
+    given = dict(zip(_parameters(call), args, strict=False)) | kwargs
     return {f"{name}_shape": _shapes(value) for name, value in given.items() if f"{name}_shape" in names and symbolic_leaves(value)}
 
 
@@ -72,7 +72,7 @@ def known_keywords(call: Callable[..., Any], kwargs: dict[str, Any]) -> dict[str
     optional = {"training"} | ({"mask"} if kwargs.get("mask") is None else set())
     if not (given := optional & kwargs.keys()):
         return kwargs
-    unknown = given - inspect.signature(call).parameters.keys()
+    unknown = given - _parameters(call).keys()
     return {key: value for key, value in kwargs.items() if key not in unknown}
 
 
@@ -81,7 +81,7 @@ def with_masks(call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
 
     That is `mask` for a layer of one tensor argument, and `<argument>_mask` for each of several.
     """
-    parameters = inspect.signature(call).parameters
+    parameters = _parameters(call)
     if not any(name == "mask" or name.endswith("_mask") for name in parameters):
         return kwargs
     given = dict(zip(parameters, args, strict=False)) | kwargs
@@ -103,6 +103,18 @@ def pass_masks_on(outputs: Any, masks: Any) -> None:
     for leaf, mask in zip(symbolic_leaves(outputs), flatten(masks), strict=False):
         if leaf.mask is None and isinstance(mask, KerasTensor):
             leaf.mask = mask
+
+
+def _parameters(method: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """What a method takes, without the object itself: kept by its function, which many objects share."""
+    function = getattr(method, "__func__", None)
+    return dict(inspect.signature(method).parameters) if function is None else dict(_others(function))
+
+
+@lru_cache(512)
+def _others(function: Callable[..., Any]) -> tuple[tuple[str, inspect.Parameter], ...]:
+    first, *others = inspect.signature(function).parameters.items()
+    return (first, *others) if first[1].kind is inspect.Parameter.VAR_POSITIONAL else tuple(others)
 
 
 def _shapes(argument: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from builder import initializers
-from builder.attributes import accepted, attributes, each_once, given_input_shape, held, named_arguments, properties, unpacked
+from builder.attributes import accepted, attributes, each_once, given_input_shape, held, may_hold, named_arguments, properties, unpacked
 from builder.call_arguments import (
     build_shapes,
     cast_floats,
@@ -326,13 +326,13 @@ class Layer:
 
     def sublayers(self) -> Iterator[Layer]:
         """The layers among this layer's attributes, each once, in the order of assignment."""
-        leaves = (leaf for _, value in attributes(self, self.untracked) for leaf in held(value))
+        leaves = (leaf for _, value in attributes(self, self.untracked) if may_hold(value, Layer) for leaf in held(value))
         yield from dict.fromkeys(leaf for leaf in leaves if isinstance(leaf, Layer))
 
     def children(self) -> list[tuple[str, Any]]:
         """Attributes that are a layer or hold layers, private ones last: the tree by which weights are found in a file."""
         values = dict((*properties(self), *attributes(self, self.untracked)))
-        names = [name for name, value in values.items() if any(isinstance(leaf, Layer) for leaf in held(value))]
+        names = [name for name, value in values.items() if may_hold(value, Layer) and any(isinstance(leaf, Layer) for leaf in held(value))]
         return [(name, values[name]) for name in sorted(names, key=lambda name: (name.startswith("_"), name))]
 
     def _as_built(self) -> Self:
