@@ -1,8 +1,8 @@
 """Graphs as ONNX Runtime has rewritten them, kept for the next start.
 
-Loading one then skips the rewriting and maps the weights, at the price of hashing the model. What is kept depends on the
-model, on the release of ONNX Runtime and on what the processor can do, and is named by a hash of all of them. It is looked for
-and written for the CPU only. Whoever may write to the directory decides what is run.
+Loading one then skips the rewriting and maps the weights. What is kept depends on the model, on the release of ONNX Runtime and
+on what the processor can do, and is named by a hash of all of them. It is looked for and written for the CPU only. Whoever may
+write to the directory decides what is run.
 """
 
 from __future__ import annotations
@@ -10,24 +10,22 @@ from __future__ import annotations
 import hashlib
 import logging
 import platform
-import re
 import shutil
 import tempfile
 from collections.abc import Callable
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import onnxruntime
+
+from service.engine.contents import fingerprint
 
 __all__ = ["cached_session"]
 
 log = logging.getLogger("hornbeam.engine")
 Open = Callable[[Path, Any], Any]  # a session of the model at a path, with ONNX Runtime's SessionOptions
 
-_MODEL, _WEIGHTS = "model.onnx", "model.weights"
-_PIECE = 2**20  # bytes that are hashed at a time
-_LOCATION = re.compile(rb"\n\x08location\x12")  # begins an entry of external_data in onnx.proto; the length and the name follow
-_REACH = 4096  # bytes that such an entry takes at most
+_MODEL, _WEIGHTS, _FILES = "model.onnx", "model.weights", "files"
 _FORM = b"1"  # what is kept, and how: one more with each change of it
 
 
@@ -37,7 +35,7 @@ def cached_session(directory: Path, path: Path, options: Callable[[], Any], leve
     `options` makes ONNX Runtime's SessionOptions, rewriting up to `level`. What cannot be kept or opened is logged, and the
     model is loaded as if there were no cache. Raises what `opened` raises for the model itself.
     """
-    entry = directory / _key(path, level)
+    entry = directory / _key(directory, path, level)
     if (entry / _MODEL).is_file():
         try:
             return opened(entry / _MODEL, _as_it_is(options()))
@@ -52,7 +50,10 @@ def cached_session(directory: Path, path: Path, options: Callable[[], Any], leve
         return opened(path, options())
     try:
         session = opened(path, _kept_in(staged, options()))
-        _keep(staged, entry, path, level)
+        if _key(directory, path, level) == entry.name:
+            _keep(staged, entry, path)
+        else:
+            log.info("%s: its graph is not kept: its files changed while it was loaded", path)
     except Exception as error:  # as above; the model's own mistake is told again by what follows
         log.warning("%s: its graph is not kept: %s", path, error)
         return opened(path, options())
@@ -68,11 +69,7 @@ def _kept_in(staged: Path, options: Any) -> Any:
     return options
 
 
-def _keep(staged: Path, entry: Path, path: Path, level: str) -> None:
-    """Puts what was written in its place, unless the model has changed since it was named."""
-    if _key(path, level) != entry.name:
-        log.info("%s: its graph is not kept: its files changed while it was loaded", path)
-        return
+def _keep(staged: Path, entry: Path, path: Path) -> None:
     try:
         staged.rename(entry)
         log.info("%s: its graph is kept in %s", path, entry)
@@ -85,35 +82,13 @@ def _as_it_is(options: Any) -> Any:
     return options
 
 
-def _key(path: Path, level: str) -> str:
+def _key(directory: Path, path: Path, level: str) -> str:
     """The hash of all that the rewritten graph depends on, in hex."""
     digest = hashlib.blake2b(digest_size=20)
-    for part in (_FORM, onnxruntime.__version__.encode(), platform.machine().encode(), _processor(), level.encode()):
+    parts = (_FORM, onnxruntime.__version__.encode(), platform.machine().encode(), _processor(), level.encode())
+    for part in (*parts, fingerprint(path, directory / _FILES).encode()):
         digest.update(part + b"\0")
-    for name in sorted(_hashed(path, digest)):
-        _hashed(path.parent / name, digest)
     return digest.hexdigest()
-
-
-def _hashed(file: Path, digest: Any) -> set[str]:
-    """Adds what a file holds to the digest, and returns the files beside it that it says weights are in."""
-    names: set[str] = set()
-    if not file.is_file():
-        return names
-    seen = b""
-    with file.open("rb") as opened:
-        while piece := opened.read(_PIECE):
-            digest.update(piece)
-            seen = seen[-_REACH:] + piece
-            names.update(_name(seen, found.end()) for found in _LOCATION.finditer(seen))
-    return {name for name in names if name and not PurePath(name).is_absolute() and ".." not in PurePath(name).parts}
-
-
-def _name(data: bytes, at: int) -> str:
-    """The text at `at`, where its length comes first, as protobuf has it: seven bits to a byte."""
-    first, second = (*data[at : at + 2], 0, 0)[:2]
-    length, start = (first, at + 1) if first < 128 else (first & 127 | second << 7, at + 2)
-    return data[start : start + length].decode(errors="replace").replace("\0", "")
 
 
 def _processor() -> bytes:
