@@ -56,7 +56,7 @@ def _constant_nodes(graph: Graph) -> dict[Node, None]:
     for node in graph.nodes():
         if node.op == UNSUPPORTED or not all(_is_constant(value, constant) for value in node.inputs):
             continue
-        if any(isinstance(value, Parameter) or (isinstance(value, Result) and value.node in of_weights) for value in node.inputs):
+        if any(_is_weight(value) or (isinstance(value, Result) and value.node in of_weights) for value in node.inputs):
             if _is_enlarged(node):
                 continue
             of_weights.add(node)
@@ -82,6 +82,11 @@ def _moved(nodes: Iterable[Node]) -> dict[Value, Array]:
 
 def _is_constant(value: Value | None, constant: Mapping[Node, None]) -> bool:
     return value is None or isinstance(value, Constant | Parameter) or (isinstance(value, Result) and value.node in constant)
+
+
+def _is_weight(value: Value | None) -> bool:
+    """Whether it is a weight, or has been made of one: a constant that goes by its name."""
+    return isinstance(value, Parameter) or (isinstance(value, Constant) and bool(value.name))
 
 
 def _is_enlarged(node: Node) -> bool:

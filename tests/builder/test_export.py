@@ -328,3 +328,20 @@ def test_a_viewer_is_told_what_the_model_was_made_from(tmp_path: Path) -> None:
     path = builder.load_model(DIGITS).export(tmp_path / "digits.onnx", dtype="float16").path
     assert onnx.load(path).doc_string == "digits: made from digits.keras, saved by Keras 3.15.1, in float16"
     assert properties(path)["hornbeam.precision"] == "float16"
+
+
+class Turned(layers.Layer):
+    """A product with a weight of eight bits, which is turned and then made larger."""
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        self.few = self.add_weight((64, input_shape[-1]), "zeros", dtype="int8", trainable=False, name="few")
+
+    def call(self, x: Any) -> Any:
+        return ops.matmul(x, ops.cast(ops.transpose(self.few), "float32"))
+
+
+def test_a_weight_in_few_bits_stays_so_in_the_file(tmp_path: Path) -> None:
+    x = Input((256,))
+    exported = Model(x, Turned()(x)).export(tmp_path / "turned.onnx")
+    weights = onnx.load(exported.path).graph.initializer
+    assert [(tuple(weight.dims), weight.data_type) for weight in weights] == [((256, 64), onnx.TensorProto.INT8)]
