@@ -289,12 +289,16 @@ def test_cheap_runs_are_done_by_the_thread_that_takes_the_calls(
 ) -> None:
     monkeypatch.setattr("service.engine.batcher.CHEAP", PATIENCE)
     monkeypatch.setattr("service.engine.batcher.STALL", PATIENCE)
+    calls, found = 0, scrape(server.admin_port)
     with Stub(server.grpc_port) as stub:
-        for _ in range(3):
+        # The first shows what it costs, and that is learned once it has been answered: the next may still come too early.
+        while calls < 2 or (transport == "queue" and found["hornbeam_inline_executions_total", ADD2] < 2):
             stub.infer(add2_request())
-    found = scrape(server.admin_port)
-    assert found["hornbeam_executions_total", ADD2] == 3
-    assert found["hornbeam_inline_executions_total", ADD2] == (2 if transport == "queue" else 0)  # the first showed what it costs
+            calls, found = calls + 1, scrape(server.admin_port)
+            assert calls < 100
+    assert found["hornbeam_executions_total", ADD2] == calls
+    assert found["hornbeam_inline_executions_total", ADD2] < calls
+    assert transport == "queue" or found["hornbeam_inline_executions_total", ADD2] == 0
 
 
 def test_the_server_says_what_it_is_made_of(told: Server) -> None:
