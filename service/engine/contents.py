@@ -44,7 +44,7 @@ def fingerprint(path: Path, memory: Path, settled: float = _SETTLED) -> str:
     """
     note = memory / f"{hashlib.blake2b(os.fsencode(path.absolute()), digest_size=20).hexdigest()}.json"
     known = _recalled(note)
-    if known is not None and known.files == _states(path, known.files):
+    if known is not None and path.name in known.files and known.files == _states(path, known.files):
         return known.digest
     found = _computed(path)
     if found.is_settled(settled) and found.files == _states(path, found.files):
@@ -67,10 +67,10 @@ def _states(path: Path, names: dict[str, Any]) -> dict[str, list[int]]:
 
 
 def _state(file: Path) -> list[int]:
-    """Of a file that is missing, none."""
+    """Of a file that is missing, or has a name that none can have, none."""
     try:
         found = file.stat()
-    except OSError:
+    except (OSError, ValueError):
         return []
     return [found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
 
@@ -80,7 +80,7 @@ def _recalled(note: Path) -> _Seen | None:
         found = _Seen(**json.loads(note.read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    return found if isinstance(found.digest, str) and isinstance(found.files, dict) and found.files else None
+    return found if isinstance(found.digest, str) and isinstance(found.files, dict) else None
 
 
 def _remember(note: Path, seen: _Seen) -> None:

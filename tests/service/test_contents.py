@@ -73,7 +73,13 @@ def test_a_model_without_its_weights_is_not_remembered(model: Path, memory: Path
     assert not memory.exists()
 
 
-@pytest.mark.parametrize("damaged", ["", "{", "[]", "3", '{"digest": 3, "files": {}}', '{"digest": "x", "files": {}}', '{"other": 1}'])
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        *("", "{", "[]", "3", '{"digest": 3, "files": {}}', '{"digest": "x", "files": {}}', '{"other": 1}'),
+        *('{"digest": "x", "files": {"gone": []}}', '{"digest": "x", "files": {"\\u0000": [], "model.onnx": []}}'),
+    ],
+)
 def test_a_note_that_is_damaged_is_written_again(model: Path, memory: Path, damaged: str) -> None:
     expected = fingerprint(model, memory, ALWAYS)
     (note,) = memory.iterdir()
